@@ -23,12 +23,15 @@ _FACTORS: Final = (1.0, 12.0)
 
 @dataclass(frozen=True, slots=True)
 class Sequential:
-    """What looking all the time costs, each figure in units of the fixed-horizon test's information."""
+    """What looking all the time costs: information in units of the fixed-horizon test's, at the planned effect."""
 
     planned: float
+    """Where the test has its planned power; W* is frozen here."""
     median: float
     mean: float
+    """The mean when whatever is unproven ends at `longest`."""
     longest: float
+    power_at_longest: float
 
 
 def fixed_information(
@@ -49,11 +52,19 @@ def sequential(alpha: float = ALPHA, power: float = POWER) -> Sequential:
     Formula: the least f with P(z_W reaches the boundary by W = f W_fixed) = power, W* = f W_fixed; by first passage of a
     drifting Brownian motion. Source: Buonocore et al. 1987 for the passage; boundary of (a). Assumes: as (a). Asymptotic.
     """
-    factor = float(optimize.brentq(lambda f: _passed(f, alpha, power)[1][-1] - power, *_FACTORS, xtol=1e-6))
-    times, passed = _passed(factor, alpha, power)
-    median = float(np.interp(0.5, passed, times))
-    mean = float(np.trapezoid(1.0 - np.concatenate([[0.0], passed]), np.concatenate([[0.0], times])))
-    return Sequential(planned=factor, median=median, mean=mean, longest=LONGEST)
+    planned = float(
+        optimize.brentq(lambda end: _passed(end, end, alpha, power)[1][-1] - power, *_FACTORS, xtol=1e-6)
+    )
+    longest = max(LONGEST, planned)
+    times, passed = _passed(planned, longest, alpha, power)
+    times, passed = (np.concatenate([[0.0], part]) for part in (times, passed))
+    return Sequential(
+        planned=planned,
+        median=float(np.interp(0.5, passed, times)),
+        mean=float(np.trapezoid(1.0 - passed, times)),
+        longest=longest,
+        power_at_longest=float(passed[-1]),
+    )
 
 
 def sequential_information(
@@ -61,7 +72,7 @@ def sequential_information(
 ) -> FloatArray:
     """Return W*, the information at which the planned sequential test ends, to be frozen before the start.
 
-    Formula: f · W_fixed, f = 1.77 at α = 5 %, power 80 %. Source: `sequential`. Assumes: as (a). Asymptotic.
+    Formula: f · W_fixed, f = 1.72 at α = 5 %, power 80 % and continuous looks (1.77 at some hundred looks). Source: `sequential`. Assumes: as (a). Asymptotic.
     """
     return sequential(alpha, power).planned * fixed_information(effect, variance=variance, alpha=alpha, power=power)
 
@@ -143,12 +154,12 @@ def _quantiles(alpha: float, power: float) -> float:
     return float(arrays.positive("power − alpha: z_{1−α} + z_power", total))
 
 
-def _passed(factor: float, alpha: float, power: float) -> tuple[FloatArray, FloatArray]:
-    """Return times in units of W_fixed and the probability to have passed by each, with the effect per unit at 1."""
+def _passed(planned: float, end: float, alpha: float, power: float) -> tuple[FloatArray, FloatArray]:
+    """Return times up to `end` and the probability to have passed by each; W* at `planned`, both in W_fixed."""
+    # With the effect as the unit of drift, W_fixed is (z_{1−α} + z_power)².
     fixed = _quantiles(alpha, power) ** 2
-    end = factor * fixed
-    step = end / _STEPS
+    step = end * fixed / _STEPS
     information = step * np.arange(1, _STEPS + 1)
-    ratio = normal_mixture.best_ratio(alpha, sides=1) * information / end
+    ratio = normal_mixture.best_ratio(alpha, sides=1) * information / (planned * fixed)
     boundary = normal_mixture.critical_z_one_sided(ratio, alpha) * np.sqrt(information)
     return information / fixed, first_passage.distribution(boundary, 1.0, step)

@@ -1,0 +1,5 @@
+"""Run the `rollout` command: `python -m rollout`."""
+
+
+def main() -> None:
+    """Run."""
