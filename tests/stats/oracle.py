@@ -39,12 +39,14 @@ def _log_tail(x: mpmath.mpf, a: mpmath.mpf, b: mpmath.mpf, *, upper: bool) -> mp
 
 
 def _small_tail(at: mpmath.mpf, first: mpmath.mpf, second: mpmath.mpf) -> mpmath.mpf:
-    """Return the beta law's mass below `at`, which lies below its mean, in pieces that follow the density's decay."""
+    """Return the beta law's mass below `at`, which lies below its mean, in pieces that follow its decay."""
     constant = mpmath.loggamma(first + second) - mpmath.loggamma(first) - mpmath.loggamma(second)
     slope = abs((first - 1) / at - (second - 1) / (1 - at))
     deviation = mpmath.sqrt(first * second / (first + second) ** 3)
     length = 1 / (slope + 1 / deviation)
-    pieces = sorted({max(mpmath.mpf(0), at - length * k) for k in (0, 1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128)})
+    pieces = sorted(
+        {max(mpmath.mpf(0), at - length * k) for k in (0, 1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128)}
+    )
 
     def density(t: mpmath.mpf) -> mpmath.mpf:
         return mpmath.exp(constant + (first - 1) * mpmath.log(t) + (second - 1) * mpmath.log1p(-t))

@@ -74,6 +74,9 @@ def test_a_cap_cuts_only_what_lies_above_it() -> None:
 
 
 def test_arms_with_other_strata_are_refused() -> None:
-    one, two = JointMoments.of_values(np.ones((2, 2)), [0, 1], 2), JointMoments.of_values(np.ones((2, 2)), [0, 1], 3)
+    one, two = (
+        JointMoments.of_values(np.ones((2, 2)), [0, 1], 2),
+        JointMoments.of_values(np.ones((2, 2)), [0, 1], 3),
+    )
     with pytest.raises(ValueError, match="candidate: both arms need the same batch axes"):
         adjust.cuped(one, two)

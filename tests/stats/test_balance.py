@@ -13,9 +13,11 @@ def test_the_formula_by_hand_over_two_strata() -> None:
     counts, shares = np.array([[5000.0, 5200.0], [90.0, 10.0]]), np.array([[0.5, 0.5], [0.9, 0.1]])
 
     def log_beta(v: np.ndarray) -> np.ndarray:
-        return special.gammaln(v).sum(axis=-1) - special.gammaln(v.sum(axis=-1))
+        return np.asarray(special.gammaln(v).sum(axis=-1) - special.gammaln(v.sum(axis=-1)))
 
-    printed = log_beta(100 * shares + counts) - log_beta(100 * shares) - (counts * np.log(shares)).sum(axis=-1)
+    printed = (
+        log_beta(100 * shares + counts) - log_beta(100 * shares) - (counts * np.log(shares)).sum(axis=-1)
+    )
     assert balance.log_e(counts, shares) == pytest.approx(printed.sum(), rel=1e-9)
 
 

@@ -21,7 +21,13 @@ def test_a_latch_keeps_the_most_and_ignores_looks_that_were_not_valid() -> None:
 
 @pytest.mark.parametrize(
     ("latched", "score", "harm", "proven"),
-    [(4.0, 1.0, 0.0, True), (2.9, 1.0, 0.0, False), (4.0, 0.0, 0.0, False), (4.0, -1.0, 0.0, False), (4.0, 1.0, 3.0, False)],
+    [
+        (4.0, 1.0, 0.0, True),
+        (2.9, 1.0, 0.0, False),
+        (4.0, 0.0, 0.0, False),
+        (4.0, -1.0, 0.0, False),
+        (4.0, 1.0, 3.0, False),
+    ],
     ids=["all well", "never proven", "no estimate", "estimate turned", "harm now"],
 )
 def test_proof_is_latched_and_current(latched: float, score: float, harm: float, *, proven: bool) -> None:

@@ -25,7 +25,9 @@ def _public_functions() -> Iterator[tuple[str, FunctionType]]:
                 yield f"{found.name}.{name}", member
 
 
-@pytest.mark.parametrize(("name", "function"), [pytest.param(*pair, id=pair[0]) for pair in _public_functions()])
+@pytest.mark.parametrize(
+    ("name", "function"), [pytest.param(*pair, id=pair[0]) for pair in _public_functions()]
+)
 def test_a_public_function_names_its_formula_and_source(name: str, function: FunctionType) -> None:
     text = inspect.getdoc(function) or ""
     if name == "tails.pair":

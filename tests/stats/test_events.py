@@ -16,7 +16,11 @@ def test_the_share_under_a_risk_is_the_printed_one(delta: float, rho: float) -> 
     assert events.share_under(delta, rho) == pytest.approx(printed)
 
 
-@given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 3000), st.floats(0.01, 0.6)), min_size=1, max_size=4))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 300), st.integers(0, 3000), st.floats(0.01, 0.6)), min_size=1, max_size=4
+    )
+)
 def test_the_harm_mixture_by_hand(splits: list[tuple[int, int, float]]) -> None:
     candidate, comparison, share = (np.array(part, dtype=float) for part in zip(*splits, strict=True))
     null = np.log(1.1)
@@ -52,7 +56,11 @@ def test_no_events_are_no_evidence(test: type) -> None:
 
 def test_no_events_are_no_harm() -> None:
     assert events.log_e_harm([0.0], [0.0], share=[0.5]) == pytest.approx(0.0, abs=1e-15)
-    assert events.log_e_harm(np.zeros((3, 0)), np.zeros((3, 0)), share=np.full((3, 0), 0.5)).tolist() == [0, 0, 0]
+    assert events.log_e_harm(np.zeros((3, 0)), np.zeros((3, 0)), share=np.full((3, 0), 0.5)).tolist() == [
+        0,
+        0,
+        0,
+    ]
 
 
 def test_the_relative_risk_interval_holds_the_ratio_of_shares() -> None:

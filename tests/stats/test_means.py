@@ -12,7 +12,10 @@ from rollout.stats.moments import Moments
 
 
 def test_the_contrast_by_hand() -> None:
-    control, candidate = Moments.of([100, 10], [1.0, 2.0], [99.0, 18.0]), Moments.of([50, 20], [1.5, 2.5], [98.0, 19.0])
+    control, candidate = (
+        Moments.of([100, 10], [1.0, 2.0], [99.0, 18.0]),
+        Moments.of([50, 20], [1.5, 2.5], [98.0, 19.0]),
+    )
     found = means.contrast(control, candidate, null_lift=-0.1)
     weight = np.array([100 * 50 / 150, 10 * 20 / 30])
     pooled = np.array([(99 + 98) / 148, (18 + 19) / 28])
@@ -56,7 +59,10 @@ def test_nothing_to_measure_is_no_evidence_and_no_interval(control: Moments, can
 
 
 def test_a_huge_sample_stays_finite_and_certain() -> None:
-    control, candidate = Moments.of_successes([10**12], [10**10]), Moments.of_successes([10**12], [10**10 + 10**7])
+    control, candidate = (
+        Moments.of_successes([10**12], [10**10]),
+        Moments.of_successes([10**12], [10**10 + 10**7]),
+    )
     found = means.contrast(control, candidate)
     assert 20 < means.log_e_greater(found) < 1e6
     interval = means.lift_interval(control, candidate).at()
@@ -66,7 +72,10 @@ def test_a_huge_sample_stays_finite_and_certain() -> None:
 
 @given(st.integers(100, 10**6), st.floats(0.05, 0.9), st.floats(0.05, 0.9))
 def test_the_intervals_hold_the_estimate_and_agree_with_the_test(n: int, first: float, second: float) -> None:
-    control, candidate = Moments.of_successes([n], [round(n * first)]), Moments.of_successes([n], [round(n * second)])
+    control, candidate = (
+        Moments.of_successes([n], [round(n * first)]),
+        Moments.of_successes([n], [round(n * second)]),
+    )
     difference = means.difference_interval(control, candidate).at()
     if difference is None:
         return
@@ -80,8 +89,9 @@ def test_the_intervals_hold_the_estimate_and_agree_with_the_test(n: int, first: 
 
 @given(st.floats(-0.5, 1.0), st.floats(0.2, 0.8))
 def test_fieller_holds_exactly_the_lifts_that_the_contrast_does_not_reject(lift: float, rate: float) -> None:
-    control, candidate = Moments.of_successes([20_000], [round(20_000 * rate * 0.5)]), Moments.of_successes(
-        [20_000], [round(20_000 * rate * 0.55)]
+    control, candidate = (
+        Moments.of_successes([20_000], [round(20_000 * rate * 0.5)]),
+        Moments.of_successes([20_000], [round(20_000 * rate * 0.55)]),
     )
     interval = means.lift_interval(control, candidate).at()
     assert interval is not None
@@ -104,4 +114,6 @@ def test_numbers_that_are_none_are_refused() -> None:
     with pytest.raises(ValueError, match="mean: must be finite"):
         Moments.of([1], [float("nan")], [0])
     with pytest.raises(ValueError, match="planned_information: must be greater than zero"):
-        means.log_e_greater(means.contrast(Moments.of([9], [1], [9]), Moments.of([9], [1], [9])), planned_information=0)
+        means.log_e_greater(
+            means.contrast(Moments.of([9], [1], [9]), Moments.of([9], [1], [9])), planned_information=0
+        )

@@ -51,7 +51,9 @@ def test_sums_of_other_values_are_refused() -> None:
 
 
 @given(values, values, values)
-def test_merging_is_associative_and_equals_the_whole(first: list[int], second: list[int], third: list[int]) -> None:
+def test_merging_is_associative_and_equals_the_whole(
+    first: list[int], second: list[int], third: list[int]
+) -> None:
     a, b, c = (Moments.of_values(part, np.zeros(len(part), int), 1) for part in (first, second, third))
     whole = Moments.of_values(first + second + third, np.zeros(len(first + second + third), int), 1)
     scale = max(1.0, float(np.max(np.abs(first + second + third)))) ** 2 * float(whole.n[0])
@@ -62,7 +64,8 @@ def test_merging_is_associative_and_equals_the_whole(first: list[int], second: l
 
 
 @given(
-    hnp.arrays(np.float64, (7, 3), elements=st.floats(-1e6, 1e6)), st.lists(st.integers(0, 2), min_size=7, max_size=7)
+    hnp.arrays(np.float64, (7, 3), elements=st.floats(-1e6, 1e6)),
+    st.lists(st.integers(0, 2), min_size=7, max_size=7),
 )
 def test_joint_moments_merge_like_one_sample(rows: np.ndarray, group: list[int]) -> None:
     index = np.array(group)

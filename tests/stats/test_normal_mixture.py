@@ -37,7 +37,10 @@ def test_the_critical_values_are_where_the_tests_reject(r: float, alpha: float) 
 
 
 def test_the_best_ratio_makes_the_boundary_tightest() -> None:
-    for sides, critical in ((1, normal_mixture.critical_z_one_sided), (2, normal_mixture.critical_z_two_sided)):
+    for sides, critical in (
+        (1, normal_mixture.critical_z_one_sided),
+        (2, normal_mixture.critical_z_two_sided),
+    ):
         best = normal_mixture.best_ratio(0.05, sides=sides)
         around = critical(best * np.array([0.8, 1.0, 1.25]), 0.05)
         # One-sided the constant is the two-sided one at 2α: near the least, not on it.

@@ -14,7 +14,9 @@ def test_first_passage_of_a_line_is_the_inverse_gaussian() -> None:
     found = first_passage.distribution(np.full(800, 2.0), 0.7, step)
     times = step * np.arange(1, 801)
     root = np.sqrt(times)
-    exact = stats.norm.cdf((0.7 * times - 2) / root) + np.exp(2 * 0.7 * 2) * stats.norm.cdf((-2 - 0.7 * times) / root)
+    exact = stats.norm.cdf((0.7 * times - 2) / root) + np.exp(2 * 0.7 * 2) * stats.norm.cdf(
+        (-2 - 0.7 * times) / root
+    )
     np.testing.assert_allclose(found, exact, atol=2e-4)
 
 

@@ -46,7 +46,9 @@ def _obvious(now: int, begin: int, changes: tuple[int, ...], every: int, life: i
     st.integers(1, 900),
     st.integers(1, 5000),
 )
-def test_live_starts_equal_a_walk_through_time(now: int, begin: int, changes: list[int], every: int, life: int) -> None:
+def test_live_starts_equal_a_walk_through_time(
+    now: int, begin: int, changes: list[int], every: int, life: int
+) -> None:
     changes = sorted(change + begin for change in changes)
     now = begin + now
     found = starts.live_starts(now, begin, split_changes=tuple(changes), every=every, life=life)
@@ -54,7 +56,9 @@ def test_live_starts_equal_a_walk_through_time(now: int, begin: int, changes: li
     assert pairs == _obvious(now, begin, tuple(changes), every, life)
 
 
-@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 4), st.booleans(), st.integers(0, 1)), max_size=60))
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(0, 4), st.booleans(), st.integers(0, 1)), max_size=60)
+)
 def test_first_events_equal_sets_of_units(history: list[tuple[int, int, bool, int]]) -> None:
     history = sorted(history)
     begins = [0, 10, 30]

@@ -24,7 +24,11 @@ def test_a_unit_closes_when_the_watermark_has_passed_its_window_and_grace() -> N
     assert found.tolist() == [True, False]
 
 
-@given(st.lists(st.tuples(st.integers(-(2**41), 2**41), st.integers(-1000, 1000), st.integers(0, 3)), max_size=40))
+@given(
+    st.lists(
+        st.tuples(st.integers(-(2**41), 2**41), st.integers(-1000, 1000), st.integers(0, 3)), max_size=40
+    )
+)
 def test_sums_equal_pythons_own_integers(units: list[tuple[int, int, int]]) -> None:
     rows = np.array([unit[:2] for unit in units], dtype=np.int64).reshape(-1, 2)
     group = [unit[2] for unit in units]

@@ -1,4 +1,4 @@
-"""Adjusted metrics: ratios, CUPED and caps, each a linear combination of columns that the moments already hold."""
+"""Adjusted metrics: ratios, CUPED and caps, each a linear combination of columns the moments hold."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def ratio(joint: JointMoments, *, numerator: int = 0, denominator: int = 1) -> M
 
 
 def linearised(joint: JointMoments, columns: tuple[tuple[int, int] | int, ...]) -> JointMoments:
-    """Return chosen columns: a pair (numerator, denominator) becomes a linearised ratio, a single one is kept.
+    """Return chosen columns: a pair (numerator, denominator) becomes a ratio, a single one is kept.
 
     Formula: a ratio column is R + (y − R x)/x̄, so its mean is R. Source: Deng, Knoblich & Lu 2018.
     Assumes: as `ratio`. Asymptotic.
@@ -47,9 +47,9 @@ def linearised(joint: JointMoments, columns: tuple[tuple[int, int] | int, ...]) 
 def cuped(control: JointMoments, candidate: JointMoments) -> tuple[Moments, Moments]:
     """Return both arms' outcomes (column 0) adjusted by a covariate measured before exposure (column 1).
 
-    Formula: ȳ − θ(c̄ − c̄_k), s_y² + θ² s_c² − 2θ s_yc; c̄_k pooled over the arms within stratum k (the last axis),
-    θ = Σ S_yc / Σ S_cc pooled over arms and strata. Source: Deng, Xu, Kohavi & Walker 2013.
-    Assumes: the arm cannot change the covariate. Asymptotic.
+    Formula: ȳ − θ(c̄ − c̄_k), s_y² + θ² s_c² − 2θ s_yc; c̄_k pooled over the arms within stratum k (the last
+    axis), θ = Σ S_yc / Σ S_cc pooled over arms and strata. Source: Deng, Xu, Kohavi & Walker 2013. Assumes:
+    the arm cannot change the covariate. Asymptotic.
     """
     if control.n.ndim == 0 or control.n.shape != candidate.n.shape:
         raise ValueError(

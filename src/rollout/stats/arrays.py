@@ -19,7 +19,9 @@ def finite(name: str, values: ArrayLike) -> FloatArray:
     """Return `values` as floats; refuse what is not a number, infinite or beyond ±1e100."""
     array = np.asarray(values, dtype=np.float64)
     if not np.all(np.abs(array) <= LARGEST):
-        raise ValueError(f"{name}: must be finite numbers within ±1e100 (got {_offender(array, _is_large(array))})")
+        raise ValueError(
+            f"{name}: must be finite numbers within ±1e100 (got {_offender(array, _is_large(array))})"
+        )
     return array
 
 
@@ -57,7 +59,7 @@ def part_of(name: str, part: FloatArray, whole: FloatArray, whole_name: str) -> 
 
 
 def divided(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    """Return numerator / denominator, and 0 where the denominator is 0: the caller knows that nothing is there."""
+    """Return numerator / denominator, and 0 where the denominator is 0: there is nothing there."""
     shape = np.broadcast_shapes(numerator.shape, denominator.shape)
     return np.divide(numerator, denominator, out=np.zeros(shape), where=denominator != 0)
 

@@ -1,4 +1,4 @@
-"""Sample-ratio mismatch: did distinct units fall to the arms as the policy split them?"""
+"""Sample-ratio mismatch: whether distinct units fell to the arms as the policy split them."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def log_e(counts: ArrayLike, shares: ArrayLike, *, concentration: ArrayLike = CO
 def largest_deviation(counts: ArrayLike, shares: ArrayLike) -> FloatArray:
     """Return how far the arms' observed shares are from the planned ones, summed over strata, for display.
 
-    Formula: max_i |Σ_k n_ik − Σ_k n_k θ_i| / Σ_k n_k, and 0 without units. Source: this project (an effect size).
-    Assumes: nothing. Exact.
+    Formula: max_i |Σ_k n_ik − Σ_k n_k θ_i| / Σ_k n_k, and 0 without units. Source: this project (an effect
+    size). Assumes: nothing. Exact.
     """
     n, planned = arrays.counts("counts", counts), arrays.share("shares", shares)
     total = n.sum(axis=-1, keepdims=True)

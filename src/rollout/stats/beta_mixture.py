@@ -1,4 +1,4 @@
-"""Shares that are tested for ever: e-values of counts against known shares, with a beta or Dirichlet prior."""
+"""Shares that are tested for ever: counts against known shares, with a beta or Dirichlet prior."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def log_dirichlet(counts: ArrayLike, shares: ArrayLike, *, concentration: ArrayL
     """Return log e against "the counts follow these shares"; the categories are the last axis.
 
     Formula: lnB(kθ+n) − lnB(kθ) − Σ n_i ln θ_i, with lnB(v) = Σ lnΓ(v_i) − lnΓ(Σv_i).
-    Source: Lindon & Malek 2022 (Dirichlet-multinomial mixture). Assumes: θ sums to 1; independent units. Exact.
+    Source: Lindon & Malek 2022 (Dirichlet-multinomial mixture). Assumes: θ sums to 1; independent units.
+    Exact.
     """
     counted = arrays.counts("counts", counts)
     null = arrays.share("shares", shares)
@@ -48,10 +49,10 @@ def log_e_greater(
 ) -> FloatArray:
     """Return log e against "the success probability is at most `null`".
 
-    Formula: two-sided log e + ln P(Beta(a+s, b+n−s) > p₀) − ln P(Beta(a, b) > p₀), a = kp₀, b = k(1−p₀); computed
-    as a difference of two log Mills ratios, in which the large terms have cancelled on paper.
-    Source: Howard, Ramdas, McAuliffe & Sekhon 2021 (one-sided beta-binomial mixture).
-    Assumes: independent trials; s may be fractional. Exact.
+    Formula: two-sided log e + ln P(Beta(a+s, b+n−s) > p₀) − ln P(Beta(a, b) > p₀), a = kp₀, b = k(1−p₀);
+    computed as a difference of two log Mills ratios, in which the large terms have cancelled on paper.
+    Source: Howard, Ramdas, McAuliffe & Sekhon 2021 (one-sided beta-binomial mixture). Assumes: independent
+    trials; s may be fractional. Exact.
     """
     s, failures, p0, k = _checked(successes, trials, null, concentration)
     after = tails.log_beta_mills(p0, k * p0 + s, k * (1.0 - p0) + failures, upper=True)
@@ -81,8 +82,8 @@ def rate_interval(
 ) -> Interval:
     """Return the always-valid interval of a success probability: every p with two-sided e(p) < 1/α.
 
-    Formula: {p : lnB(a+s, b+n−s) − lnB(a, b) − s ln p − (n−s) ln(1−p) < ln(1/α)}, a = k·centre, b = k(1−centre).
-    Source: Robbins 1970; Howard et al. 2021. Assumes: independent trials. Exact.
+    Formula: {p : lnB(a+s, b+n−s) − lnB(a, b) − s ln p − (n−s) ln(1−p) < ln(1/α)}, a = k·centre, b =
+    k(1−centre). Source: Robbins 1970; Howard et al. 2021. Assumes: independent trials. Exact.
     """
     arrays.share("alpha", alpha)
     s, failures, p0, k = np.broadcast_arrays(*_checked(successes, trials, centre, concentration))
@@ -102,7 +103,9 @@ def _log_e(s: FloatArray, failures: FloatArray, p0: FloatArray, k: FloatArray) -
 def _lower_edge(s: FloatArray, failures: FloatArray, room: FloatArray) -> FloatArray:
     """Return the p below s/n at which n KL(s/n‖p) uses up the room; 0 where that lies below e^-700."""
     hits = np.where(s > 0, s, 1.0)
-    estimate = np.where(failures > 0, np.log(hits) - np.log(np.where(failures > 0, failures, 1.0)), _FAR_LOGIT)
+    estimate = np.where(
+        failures > 0, np.log(hits) - np.log(np.where(failures > 0, failures, 1.0)), _FAR_LOGIT
+    )
 
     def excess(logit: FloatArray, s_: FloatArray, failures_: FloatArray, room_: FloatArray) -> FloatArray:
         return _divergence(s_, failures_, special.expit(logit), special.expit(-logit)) - room_

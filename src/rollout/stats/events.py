@@ -1,4 +1,4 @@
-"""Rare events between two arms: among units with an event, was the candidate's share larger than its due?"""
+"""Rare events between two arms: the candidate's share of the units with an event, against its due."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ RELATIVE_EFFECT: Final = 0.2
 def share_under(log_risk: ArrayLike, share: ArrayLike) -> FloatArray:
     """Return θ(δ), the candidate's share of the units with an event when its log relative risk is δ.
 
-    Formula: θ(δ) = ρe^δ/(1 − ρ + ρe^δ). Source: Lindon & Malek 2022. Assumes: rare events, one per unit. Exact.
+    Formula: θ(δ) = ρe^δ/(1 − ρ + ρe^δ). Source: Lindon & Malek 2022. Assumes: rare events, one per unit.
+    Exact.
     """
     rho = arrays.share("share", share)
     return np.asarray(special.expit(special.logit(rho) + arrays.finite("log_risk", log_risk)))
@@ -30,7 +31,8 @@ def share_under(log_risk: ArrayLike, share: ArrayLike) -> FloatArray:
 def concentration_for(relative_effect: ArrayLike = RELATIVE_EFFECT, *, share: ArrayLike = 0.5) -> FloatArray:
     """Return the prior's concentration k that detects a relative risk of 1 ± m soonest.
 
-    Formula: k = 1/(ρ(1−ρ)m²). Source: this project (the prior's deviation of ln RR is m). Assumes: small m. Asymptotic.
+    Formula: k = 1/(ρ(1−ρ)m²). Source: this project (the prior's deviation of ln RR is m). Assumes: small m.
+    Asymptotic.
     """
     rho, m = arrays.share("share", share), arrays.positive("relative_effect", relative_effect)
     return 1.0 / (rho * (1.0 - rho) * m * m)
@@ -98,11 +100,11 @@ def log_e_harm(
     null_log_risk: ArrayLike = 0.0,
     risk_ratios: tuple[float, ...] = HARM_RISK_RATIOS,
 ) -> FloatArray:
-    """Return log e against "the relative risk is at most the null", tuned to large harm; splits are the last axis.
+    """Return log e against "the relative risk is at most the null", tuned to large harm; splits come last.
 
-    Formula: logsumexp_j [ln π_j + Σ_k (s_bk δ_j − s_k ln(1 + θ₀_k (e^{δ_j} − 1)))], π_j equal, θ₀_k = θ(δ₀) at ρ_k.
-    Source: Lindon & Malek 2022, discrete mixture of likelihood ratios. Assumes: each unit counted once, under the split
-    at its first event. Exact.
+    Formula: logsumexp_j [ln π_j + Σ_k (s_bk δ_j − s_k ln(1 + θ₀_k (e^{δ_j} − 1)))], π_j equal, θ₀_k = θ(δ₀)
+    at ρ_k. Source: Lindon & Malek 2022, discrete mixture of likelihood ratios. Assumes: each unit counted
+    once, under the split at its first event. Exact.
     """
     s_b, s_a = _units(candidate, comparison)
     null = share_under(null_log_risk, share)[..., np.newaxis]
@@ -122,7 +124,7 @@ def relative_risk_interval(
     concentration: ArrayLike | None = None,
     alpha: float = 0.05,
 ) -> Interval:
-    """Return the always-valid interval of the candidate's relative risk; a side without events leaves it unknown.
+    """Return the always-valid interval of the relative risk; a comparison without events leaves it unknown.
 
     Formula: the interval of θ, mapped by RR = θ(1−ρ)/((1−θ)ρ). Source: Lindon & Malek 2022.
     Assumes: each unit counted once. Exact.
@@ -145,5 +147,9 @@ def _null(
     share: ArrayLike, null_log_risk: ArrayLike, concentration: ArrayLike | None
 ) -> tuple[FloatArray, FloatArray]:
     null = share_under(null_log_risk, share)
-    tuned = concentration_for(share=null) if concentration is None else arrays.positive("concentration", concentration)
+    tuned = (
+        concentration_for(share=null)
+        if concentration is None
+        else arrays.positive("concentration", concentration)
+    )
     return null, tuned

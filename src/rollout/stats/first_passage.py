@@ -1,4 +1,4 @@
-"""When a drifting Brownian motion first passes a curved boundary: the clockwork behind sequential planning."""
+"""When a drifting Brownian motion first passes a curved boundary: what planning rests on."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _ROOT_TWO_PI: Final = float(np.sqrt(2.0 * np.pi))
 def distribution(boundary: FloatArray, drift: float, step: float) -> FloatArray:
     """Return P(passed by t_i) at t_i = (i+1)·step, for boundary values at those times.
 
-    Formula: g(t) = −2Ψ(t|0,0) + 2∫ g(s) Ψ(t|b(s),s) ds, Ψ(t|y,s) = ½ φ((b(t)−y)/√(t−s))/√(t−s) · (b'(t) − (b(t)−y)/(t−s)),
-    for the motion and boundary less its drift, by the trapezoid rule. Source: Buonocore, Nobile & Ricciardi 1987.
-    Assumes: a smooth boundary that begins above 0. Exact up to the step (error O(step²)).
+    Formula: g(t) = −2Ψ(t|0,0) + 2∫ g(s) Ψ(t|b(s),s) ds, Ψ(t|y,s) = ½ φ((b(t)−y)/√(t−s))/√(t−s) · (b'(t) −
+    (b(t)−y)/(t−s)), for the motion and boundary less its drift, by the trapezoid rule. Source: Buonocore,
+    Nobile & Ricciardi 1987. Assumes: a smooth boundary that begins above 0. Exact up to the step (error
+    O(step²)).
     """
     times = step * np.arange(1, len(boundary) + 1)
     level = boundary - drift * times

@@ -12,7 +12,7 @@ from rollout.stats.arrays import BoolArray, FloatArray
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Lower and upper ends; where `known` is false nothing bounds the value, and both ends hold a meaningless 0."""
+    """Lower and upper ends; where `known` is false nothing bounds the value and both ends hold a mere 0."""
 
     lower: FloatArray
     upper: FloatArray

@@ -1,4 +1,4 @@
-"""Difference and relative lift of unit means between two arms, stratified, at any relative or absolute null."""
+"""Difference and relative lift of unit means between two arms, stratified, at any null."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ PLANNED_INFORMATION: Final = 5000.0
 """W*, the information at which the boundary is tightest, when no plan says better; any value is valid."""
 MINIMUM_NONZERO: Final = 30
 """Units with a non-zero value that each arm needs before a normal approximation is acted on."""
-# Rounding error of a score, in units of its terms: a variance below its square is indistinguishable from none.
+# Each arm's mean costs a degree of freedom.
+_ESTIMATED_MEANS: Final = 2.0
+# Rounding error of a score, in units of its terms: a variance below its square is none.
 _ROUNDING: Final = 8 * float(np.finfo(np.float64).eps)
 
 
@@ -51,9 +53,10 @@ def contrast(
 ) -> Contrast:
     """Return the stratified contrast of two arms; strata are the last axis and are summed over.
 
-    Formula: w = n_a n_b/(n_a+n_b), c = 1+δ₀; S = Σ w(ȳ_b − c ȳ_a − d₀), V = Σ w²(s_b*²/n_b + c² s_a*²/n_a), W = Σ w,
-    s_j*² = max(s_j², pooled s² of the stratum). Source: Waudby-Smith et al. 2021; weights after Cochran 1954.
-    Assumes: independent units, randomised within strata; a stratum of fewer than three units is left out. Asymptotic.
+    Formula: w = n_a n_b/(n_a+n_b), c = 1+δ₀; S = Σ w(ȳ_b − c ȳ_a − d₀), V = Σ w²(s_b*²/n_b + c² s_a*²/n_a),
+    W = Σ w, s_j*² = max(s_j², pooled s² of the stratum). Source: Waudby-Smith et al. 2021; weights after
+    Cochran 1954. Assumes: independent units, randomised within strata; a stratum of fewer than three units
+    is left out. Asymptotic.
     """
     lift = arrays.finite("null_lift", null_lift)[..., np.newaxis]
     shift = arrays.finite("null_difference", null_difference)[..., np.newaxis]
@@ -73,33 +76,45 @@ def contrast(
 
 
 def log_e_two_sided(
-    contrast: Contrast, *, planned_information: ArrayLike = PLANNED_INFORMATION, best_ratio: float = R_TWO_SIDED
+    contrast: Contrast,
+    *,
+    planned_information: ArrayLike = PLANNED_INFORMATION,
+    best_ratio: float = R_TWO_SIDED,
 ) -> FloatArray:
     """Return log e against "the contrast is zero": no difference at the null lift.
 
     Formula: −½ ln(1+r) + z² r/(2(1+r)), r = r*·W/W*. Source: Waudby-Smith et al. 2021 (arXiv 2103.06476).
     Assumes: as `contrast`. Asymptotic.
     """
-    return normal_mixture.log_e_two_sided(contrast.z, contrast.prior_ratio_at(best_ratio, planned_information))
+    return normal_mixture.log_e_two_sided(
+        contrast.z, contrast.prior_ratio_at(best_ratio, planned_information)
+    )
 
 
 def log_e_greater(
-    contrast: Contrast, *, planned_information: ArrayLike = PLANNED_INFORMATION, best_ratio: float = R_ONE_SIDED
+    contrast: Contrast,
+    *,
+    planned_information: ArrayLike = PLANNED_INFORMATION,
+    best_ratio: float = R_ONE_SIDED,
 ) -> FloatArray:
     """Return log e against "the candidate is at most the null lift above the control".
 
-    Formula: ln 2 − ½ ln(1+r) + z² r/(2(1+r)) + ln Φ(z√(r/(1+r))), r = r*·W/W*. Source: Robbins 1970; Howard et al. 2021.
-    Assumes: as `contrast`. Asymptotic.
+    Formula: ln 2 − ½ ln(1+r) + z² r/(2(1+r)) + ln Φ(z√(r/(1+r))), r = r*·W/W*. Source: Robbins 1970; Howard
+    et al. 2021. Assumes: as `contrast`. Asymptotic.
     """
     return normal_mixture.log_e_greater(contrast.z, contrast.prior_ratio_at(best_ratio, planned_information))
 
 
 def log_e_less(
-    contrast: Contrast, *, planned_information: ArrayLike = PLANNED_INFORMATION, best_ratio: float = R_ONE_SIDED
+    contrast: Contrast,
+    *,
+    planned_information: ArrayLike = PLANNED_INFORMATION,
+    best_ratio: float = R_ONE_SIDED,
 ) -> FloatArray:
     """Return log e against "the candidate is at least the null lift above the control".
 
-    Formula: `log_e_greater` of −z. Source: Robbins 1970; Howard et al. 2021. Assumes: as `contrast`. Asymptotic.
+    Formula: `log_e_greater` of −z. Source: Robbins 1970; Howard et al. 2021. Assumes: as `contrast`.
+    Asymptotic.
     """
     return normal_mixture.log_e_less(contrast.z, contrast.prior_ratio_at(best_ratio, planned_information))
 
@@ -162,7 +177,10 @@ def enough_units(
     Formula: min(n₊_a, n₊_b) ≥ 30. Source: this project's simulations (docs/calibration.md, traps 2 and 3).
     Assumes: distinct units. Asymptotic.
     """
-    fewest = np.minimum(arrays.counts("nonzero_control", nonzero_control), arrays.counts("nonzero_candidate", nonzero_candidate))
+    fewest = np.minimum(
+        arrays.counts("nonzero_control", nonzero_control),
+        arrays.counts("nonzero_candidate", nonzero_candidate),
+    )
     return np.asarray(fewest >= minimum)
 
 
@@ -173,15 +191,15 @@ def _stratified(moments: Moments) -> Moments:
 def _weight(a: Moments, b: Moments) -> FloatArray:
     """Return w = n_a n_b/(n_a+n_b); 0 where an arm is empty, or no degree of freedom is left to judge by."""
     n = a.n + b.n
-    return np.where(n > 2, arrays.divided(a.n * b.n, n), 0.0)
+    return np.where(n > _ESTIMATED_MEANS, arrays.divided(a.n * b.n, n), 0.0)
 
 
 def _pooled_variance(a: Moments, b: Moments) -> FloatArray:
-    return arrays.divided(a.ss + b.ss, np.maximum(a.n + b.n - 2.0, 0.0))
+    return arrays.divided(a.ss + b.ss, np.maximum(a.n + b.n - _ESTIMATED_MEANS, 0.0))
 
 
 def _error(arm: Moments, floor: FloatArray) -> FloatArray:
-    """Return the squared standard error of an arm's mean, with the variance floor; 0 where the arm is empty."""
+    """Return the squared standard error of an arm's mean, with the variance floor; 0 for an empty arm."""
     return arrays.divided(np.maximum(arm.variance, floor), arm.n)
 
 

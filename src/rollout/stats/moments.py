@@ -67,10 +67,11 @@ class Moments:
     def of_values(cls, values: ArrayLike, group: ArrayLike, groups: int) -> Self:
         """Return the moments of unit values by group: two passes, centred on each group's mean.
 
-        Formula: ss_g = Σ (y − ȳ_g)². Source: Chan, Golub & LeVeque 1983 (two-pass). Assumes: one value a unit. Exact.
+        Formula: ss_g = Σ (y − ȳ_g)². Source: Chan, Golub & LeVeque 1983 (two-pass). Assumes: one value a
+        unit. Exact.
         """
         joint = JointMoments.of_values(np.asarray(values)[:, np.newaxis], group, groups)
-        return joint.column(0)
+        return cls.of(joint.n, joint.mean[..., 0], joint.scatter[..., 0, 0])
 
     def __add__(self, other: Self) -> Self:
         """Merge two disjoint samples: see `merged`."""
@@ -104,15 +105,20 @@ class JointMoments:
         arrays.finite("mean", self.mean)
         arrays.finite("scatter", self.scatter)
         columns = self.mean.shape[-1]
-        if self.scatter.shape != (*self.n.shape, columns, columns) or self.mean.shape != (*self.n.shape, columns):
+        if self.scatter.shape != (*self.n.shape, columns, columns) or self.mean.shape != (
+            *self.n.shape,
+            columns,
+        ):
             raise ValueError(
-                f"scatter: must have shape n × columns × columns (got n {self.n.shape}, mean {self.mean.shape}, "
-                f"scatter {self.scatter.shape})"
+                f"scatter: must have shape n × columns × columns "
+                f"(got n {self.n.shape}, mean {self.mean.shape}, scatter {self.scatter.shape})"
             )
 
     @classmethod
-    def from_sums(cls, n: ArrayLike, totals: ArrayLike, products: ArrayLike, *, unit: ArrayLike = 1.0) -> Self:
-        """Return joint moments from integer sums Σy_i [..., p] and Σy_i y_j [..., p, p]; `unit` may differ by column.
+    def from_sums(
+        cls, n: ArrayLike, totals: ArrayLike, products: ArrayLike, *, unit: ArrayLike = 1.0
+    ) -> Self:
+        """Return joint moments from integer sums Σy_i [..., p] and Σy_i y_j [..., p, p]; `unit` by column.
 
         Formula: scatter_ij = (n Σy_i y_j − Σy_i Σy_j)/n in integers, rounded once. Source: exact arithmetic.
         Assumes: integer sums of integer values. Exact.
@@ -129,26 +135,28 @@ class JointMoments:
     def of_values(cls, values: ArrayLike, group: ArrayLike, groups: int) -> Self:
         """Return the joint moments of rows [units, p] by group: two passes, centred on each group's means.
 
-        Formula: scatter_g = Σ (y − ȳ_g)(y − ȳ_g)ᵀ. Source: Chan, Golub & LeVeque 1983. Assumes: one row a unit. Exact.
+        Formula: scatter_g = Σ (y − ȳ_g)(y − ȳ_g)ᵀ. Source: Chan, Golub & LeVeque 1983. Assumes: one row a
+        unit. Exact.
         """
         rows = arrays.finite("values", values)
         index = np.asarray(group, dtype=np.int64)
         n = np.bincount(index, minlength=groups).astype(np.float64)
         columns = rows.shape[1]
         mean = np.stack(
-            [arrays.divided(np.bincount(index, rows[:, i], groups), n) for i in range(columns)], axis=-1
+            [arrays.divided(_sums(index, rows[:, i], groups), n) for i in range(columns)], axis=-1
         ).reshape(groups, columns)
         centred = rows - mean[index]
         scatter = np.zeros((groups, columns, columns))
         for i in range(columns):
             for j in range(columns):
-                scatter[:, i, j] = np.bincount(index, centred[:, i] * centred[:, j], groups)
+                scatter[:, i, j] = _sums(index, centred[:, i] * centred[:, j], groups)
         return cls(n, mean, scatter)
 
     def __add__(self, other: Self) -> Self:
         """Merge two disjoint samples.
 
-        Formula: S = S₁ + S₂ + (n₁n₂/n) δδᵀ. Source: Chan, Golub & LeVeque 1983. Assumes: no unit in both. Exact.
+        Formula: S = S₁ + S₂ + (n₁n₂/n) δδᵀ. Source: Chan, Golub & LeVeque 1983. Assumes: no unit in both.
+        Exact.
         """
         n = self.n + other.n
         part = arrays.divided(other.n, n)
@@ -186,9 +194,10 @@ def merged(moments: Moments, axis: int = -1) -> Moments:
 
 
 def since_each(moments: Moments, axis: int = -1) -> Moments:
-    """Return, at each place of an axis, everything from there to its end merged: the daily starts of harm tests.
+    """Return, at each place of an axis, all from there to its end, merged: the daily starts of harm tests.
 
-    Formula: m_d + m_{d+1} + … as in `merged`. Source: Chan, Golub & LeVeque 1983. Assumes: as `merged`. Exact.
+    Formula: m_d + m_{d+1} + … as in `merged`. Source: Chan, Golub & LeVeque 1983. Assumes: as `merged`.
+    Exact.
     """
     parts = [np.moveaxis(array, axis, 0) for array in (moments.n, moments.mean, moments.ss)]
     days = len(parts[0])
@@ -204,6 +213,10 @@ def since_each(moments: Moments, axis: int = -1) -> Moments:
     return Moments.of(*(np.moveaxis(array, 0, axis) for array in stacked))
 
 
+def _sums(group: IntArray, values: FloatArray, groups: int) -> FloatArray:
+    return np.bincount(group, values, groups).astype(np.float64)
+
+
 def _integers(name: str, values: ArrayLike) -> _Integers:
     """Return integers as int64, or as Python's where they are larger; refuse anything else."""
     array = np.asarray(values)
@@ -213,7 +226,9 @@ def _integers(name: str, values: ArrayLike) -> _Integers:
         return array.astype(np.object_)
     if array.dtype.kind == "O" and all(isinstance(item, int) for item in array.flat):
         return array
-    raise ValueError(f"{name}: must be integers, for example micro-units, so that sums are exact (got {array.dtype})")
+    raise ValueError(
+        f"{name}: must be integers, for example micro-units, so that sums are exact (got {array.dtype})"
+    )
 
 
 def _centred(n: _Integers, products: _Integers, first: _Integers, second: _Integers) -> FloatArray:

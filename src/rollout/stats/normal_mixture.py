@@ -1,4 +1,4 @@
-"""Standardised sums that are tested for ever: e-values of a z score whose information grows, with a normal prior."""
+"""Sums that are tested for ever: e-values of a z score whose information grows, with a normal prior."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ _ROOT_STEPS: Final = 200
 
 
 def best_ratio(alpha: float = 0.05, *, sides: int) -> float:
-    """Return r*, the prior-to-sampling variance ratio at which the boundary is tightest at the planned information.
+    """Return r*, the ratio of prior to sampling variance that is tightest at the planned information.
 
     Formula: r* = −W₋₁(−α²/e) − 1; one-sided with 2α. Source: Howard et al. 2021; Waudby-Smith et al. 2021.
     Assumes: α < ½ (one-sided) or α < 1. Exact.
     """
-    if sides not in {1, 2}:
-        raise ValueError(f"sides: must be 1 or 2 (got {sides})")
-    level = float(arrays.share("alpha", alpha if sides == 2 else 2.0 * alpha))
+    match sides:
+        case 1:
+            level = float(arrays.share("2·alpha", 2.0 * alpha))
+        case 2:
+            level = float(arrays.share("alpha", alpha))
+        case _:
+            raise ValueError(f"sides: must be 1 or 2 (got {sides})")
     return float(-special.lambertw(-(level**2) / np.e, -1).real - 1.0)
 
 
@@ -47,8 +51,9 @@ def log_e_two_sided(z: ArrayLike, r: ArrayLike) -> FloatArray:
 def log_e_greater(z: ArrayLike, r: ArrayLike) -> FloatArray:
     """Return log e against "the mean of the score is at most 0".
 
-    Formula: ln 2 − ½ ln(1+r) + z² r / (2(1+r)) + ln Φ(z √(r/(1+r))); for z < 0 by the scaled erfc, without cancellation.
-    Source: Robbins 1970 (half-normal prior); Howard et al. 2021. Assumes: as `log_e_two_sided`. Asymptotic.
+    Formula: ln 2 − ½ ln(1+r) + z² r / (2(1+r)) + ln Φ(z √(r/(1+r))); for z < 0 by the scaled erfc, without
+    cancellation. Source: Robbins 1970 (half-normal prior); Howard et al. 2021. Assumes: as
+    `log_e_two_sided`. Asymptotic.
     """
     z_, r_ = arrays.finite("z", z), arrays.counts("r", r)
     shrunk = z_ * np.sqrt(r_ / (1.0 + r_))
@@ -66,7 +71,7 @@ def log_e_less(z: ArrayLike, r: ArrayLike) -> FloatArray:
 
 
 def critical_z_two_sided(r: ArrayLike, alpha: ArrayLike = 0.05) -> FloatArray:
-    """Return the |z| at which the two-sided test rejects; r must be positive (without information nothing rejects).
+    """Return the |z| at which the two-sided test rejects; without information (r = 0) nothing does.
 
     Formula: √(((1+r)/r) (ln(1+r) + 2 ln(1/α))). Source: Waudby-Smith et al. 2021. Assumes: r > 0. Asymptotic.
     """
@@ -77,7 +82,8 @@ def critical_z_two_sided(r: ArrayLike, alpha: ArrayLike = 0.05) -> FloatArray:
 def critical_z_one_sided(r: ArrayLike, alpha: ArrayLike = 0.05) -> FloatArray:
     """Return the z at which the one-sided test rejects, by root finding.
 
-    Formula: the z with `log_e_greater`(z, r) = ln(1/α). Source: Howard et al. 2021. Assumes: r > 0. Asymptotic.
+    Formula: the z with `log_e_greater`(z, r) = ln(1/α). Source: Howard et al. 2021. Assumes: r > 0.
+    Asymptotic.
     """
     r_, level = np.broadcast_arrays(arrays.positive("r", r), arrays.share("alpha", alpha))
     # At the two-sided critical z the one-sided e is larger (2Φ(z) > 1), and at −1 it is below 1.
@@ -86,5 +92,7 @@ def critical_z_one_sided(r: ArrayLike, alpha: ArrayLike = 0.05) -> FloatArray:
     def excess(z: FloatArray, ratio: FloatArray, alpha_: FloatArray) -> FloatArray:
         return log_e_greater(z, ratio) + np.log(alpha_)
 
-    found = elementwise.find_root(excess, (np.full_like(upper, -1.0), upper), args=(r_, level), maxiter=_ROOT_STEPS)
+    found = elementwise.find_root(
+        excess, (np.full_like(upper, -1.0), upper), args=(r_, level), maxiter=_ROOT_STEPS
+    )
     return np.asarray(found.x)

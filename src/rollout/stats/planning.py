@@ -23,7 +23,7 @@ _FACTORS: Final = (1.0, 12.0)
 
 @dataclass(frozen=True, slots=True)
 class Sequential:
-    """What looking all the time costs: information in units of the fixed-horizon test's, at the planned effect."""
+    """What looking all the time costs: in units of the fixed-horizon test's information."""
 
     planned: float
     """Where the test has its planned power; W* is frozen here."""
@@ -39,7 +39,8 @@ def fixed_information(
 ) -> FloatArray:
     """Return W_fixed, the information a one-sided test at one fixed look needs.
 
-    Formula: (z_{1−α} + z_power)² σ²/Δ². Source: Neyman & Pearson 1933 (textbook). Assumes: normal means. Asymptotic.
+    Formula: (z_{1−α} + z_power)² σ²/Δ². Source: Neyman & Pearson 1933 (textbook). Assumes: normal means.
+    Asymptotic.
     """
     delta = arrays.positive("effect", np.abs(arrays.finite("effect", effect)))
     return _quantiles(alpha, power) ** 2 * arrays.counts("variance", variance) / delta**2
@@ -47,10 +48,11 @@ def fixed_information(
 
 @lru_cache(maxsize=64)
 def sequential(alpha: float = ALPHA, power: float = POWER) -> Sequential:
-    """Return what the one-sided always-valid test costs against the fixed one, at the effect it is planned for.
+    """Return what the one-sided always-valid test costs against the fixed one, at its planned effect.
 
-    Formula: the least f with P(z_W reaches the boundary by W = f W_fixed) = power, W* = f W_fixed; by first passage of a
-    drifting Brownian motion. Source: Buonocore et al. 1987 for the passage; boundary of (a). Assumes: as (a). Asymptotic.
+    Formula: the least f with P(z_W reaches the boundary by W = f W_fixed) = power, W* = f W_fixed; by first
+    passage of a drifting Brownian motion. Source: Buonocore et al. 1987 for the passage; boundary of (a).
+    Assumes: as (a). Asymptotic.
     """
     planned = float(
         optimize.brentq(lambda end: _passed(end, end, alpha, power)[1][-1] - power, *_FACTORS, xtol=1e-6)
@@ -72,9 +74,12 @@ def sequential_information(
 ) -> FloatArray:
     """Return W*, the information at which the planned sequential test ends, to be frozen before the start.
 
-    Formula: f · W_fixed, f = 1.72 at α = 5 %, power 80 % and continuous looks (1.77 at some hundred looks). Source: `sequential`. Assumes: as (a). Asymptotic.
+    Formula: f · W_fixed, f = 1.72 at α = 5 %, power 80 % and continuous looks (1.77 at some hundred looks).
+    Source: `sequential`. Assumes: as (a). Asymptotic.
     """
-    return sequential(alpha, power).planned * fixed_information(effect, variance=variance, alpha=alpha, power=power)
+    return sequential(alpha, power).planned * fixed_information(
+        effect, variance=variance, alpha=alpha, power=power
+    )
 
 
 def units_per_arm(information: ArrayLike) -> FloatArray:
@@ -93,16 +98,25 @@ def contrast_variance(
     Formula: (σ_b² + (1+δ₀)² σ_a²)/2. Source: variance of (a). Assumes: arms of equal size. Exact.
     """
     scale = 1.0 + arrays.finite("null_lift", null_lift)
-    parts = arrays.counts("control_variance", control_variance), arrays.counts("candidate_variance", candidate_variance)
+    parts = (
+        arrays.counts("control_variance", control_variance),
+        arrays.counts("candidate_variance", candidate_variance),
+    )
     return 0.5 * (parts[1] + scale**2 * parts[0])
 
 
 def reachable_effect(
-    units: ArrayLike, *, variance: ArrayLike, alpha: float = ALPHA, power: float = POWER, factor: float | None = None
+    units: ArrayLike,
+    *,
+    variance: ArrayLike,
+    alpha: float = ALPHA,
+    power: float = POWER,
+    factor: float | None = None,
 ) -> FloatArray:
     """Return the smallest difference of means that `units` per arm can prove; 1e100 where there are none.
 
-    Formula: Δ = (z_{1−α} + z_power) σ √(f/W), W = n/2. Source: `fixed_information`, solved for Δ. Assumes: as (a). Asymptotic.
+    Formula: Δ = (z_{1−α} + z_power) σ √(f/W), W = n/2. Source: `fixed_information`, solved for Δ. Assumes:
+    as (a). Asymptotic.
     """
     n = arrays.counts("units", units)
     cost = sequential(alpha, power).planned if factor is None else factor
@@ -111,25 +125,31 @@ def reachable_effect(
 
 
 def wald_samples(true_rate: ArrayLike, null_rate: ArrayLike, *, alpha: float = ALPHA) -> FloatArray:
-    """Return the mean sample that no level-α test of unlimited length can beat, were the true rate known to it.
+    """Return the mean sample that no level-α test of any length can beat, even knowing the true rate.
 
-    Formula: ln(1/α)/KL(p₁‖p₀). Source: Wald 1945; Wald & Wolfowitz 1948. Assumes: independent 0/1 trials. Exact.
+    Formula: ln(1/α)/KL(p₁‖p₀). Source: Wald 1945; Wald & Wolfowitz 1948. Assumes: independent 0/1 trials.
+    Exact.
     """
     p, q = arrays.share("true_rate", true_rate), arrays.share("null_rate", null_rate)
     divergence = special.rel_entr(p, q) + special.rel_entr(1.0 - p, 1.0 - q)
-    return np.log(1.0 / arrays.share("alpha", alpha)) / arrays.positive("true_rate − null_rate: the divergence", divergence)
+    return np.log(1.0 / arrays.share("alpha", alpha)) / arrays.positive(
+        "true_rate − null_rate: the divergence", divergence
+    )
 
 
 def fixed_units_of_means(effect_in_deviations: float, *, alpha: float = ALPHA, power: float = POWER) -> float:
-    """Return the units per arm of one fixed look at a t test, as statsmodels computes it: the plan's cross-check.
+    """Return the units per arm of one fixed look at a t test, by statsmodels: the plan's cross-check.
 
-    Formula: noncentral t, solved for n. Source: statsmodels TTestIndPower; Cohen 1988. Assumes: normal means. Exact.
+    Formula: noncentral t, solved for n. Source: statsmodels TTestIndPower; Cohen 1988. Assumes: normal
+    means. Exact.
     """
     # Imported here because it costs a second that only planning should pay.
     from statsmodels.stats.power import TTestIndPower
 
     return float(
-        TTestIndPower().solve_power(effect_in_deviations, alpha=alpha, power=power, ratio=1.0, alternative="larger")
+        TTestIndPower().solve_power(
+            effect_in_deviations, alpha=alpha, power=power, ratio=1.0, alternative="larger"
+        )
     )
 
 
@@ -145,7 +165,9 @@ def fixed_units_of_rates(
     from statsmodels.stats.proportion import proportion_effectsize
 
     effect = abs(float(proportion_effectsize(candidate_rate, control_rate)))
-    return float(NormalIndPower().solve_power(effect, alpha=alpha, power=power, ratio=1.0, alternative="larger"))
+    return float(
+        NormalIndPower().solve_power(effect, alpha=alpha, power=power, ratio=1.0, alternative="larger")
+    )
 
 
 def _quantiles(alpha: float, power: float) -> float:
@@ -155,11 +177,11 @@ def _quantiles(alpha: float, power: float) -> float:
 
 
 def _passed(planned: float, end: float, alpha: float, power: float) -> tuple[FloatArray, FloatArray]:
-    """Return times up to `end` and the probability to have passed by each; W* at `planned`, both in W_fixed."""
+    """Return times up to `end` in W_fixed and the probability to have passed by each; W* at `planned`."""
     # With the effect as the unit of drift, W_fixed is (z_{1−α} + z_power)².
     fixed = _quantiles(alpha, power) ** 2
     step = end * fixed / _STEPS
-    information = step * np.arange(1, _STEPS + 1)
+    information = step * np.arange(1, _STEPS + 1, dtype=np.float64)
     ratio = normal_mixture.best_ratio(alpha, sides=1) * information / (planned * fixed)
     boundary = normal_mixture.critical_z_one_sided(ratio, alpha) * np.sqrt(information)
     return information / fixed, first_passage.distribution(boundary, 1.0, step)

@@ -26,7 +26,7 @@ EDGES_US: Final[IntArray] = np.floor(SMALLEST_US * _GROWTH ** np.arange(BUCKETS)
 
 @dataclass(frozen=True, slots=True)
 class Quantile:
-    """A quantile and the bucket that holds it; unknown without observations, a mere lower bound when saturated."""
+    """A quantile and the bucket that holds it; unknown without observations, a lower bound when saturated."""
 
     value_us: FloatArray
     lower_us: FloatArray
@@ -72,8 +72,13 @@ def quantile(counts: ArrayLike, probability: ArrayLike) -> Quantile:
     upper = EDGES_US[bucket].astype(np.float64)
     lower = np.where(bucket > 0, EDGES_US[bucket - 1], 0).astype(np.float64)
     saturated = known & (bucket == BUCKETS - 1)
-    value = np.where(bucket == 0, upper / 2.0, np.where(saturated, lower, 2.0 * upper * lower / (upper + np.maximum(lower, 1.0))))
-    return Quantile(*(np.where(known, part, 0.0) for part in (value, lower, upper)), known=known, saturated=saturated)
+    value = np.where(
+        bucket == 0,
+        upper / 2.0,
+        np.where(saturated, lower, 2.0 * upper * lower / (upper + np.maximum(lower, 1.0))),
+    )
+    value, lower, upper = (np.where(known, part, 0.0) for part in (value, lower, upper))
+    return Quantile(value, lower, upper, known=known, saturated=saturated)
 
 
 def share_above(counts: ArrayLike, limit_us: ArrayLike) -> Interval:
@@ -87,7 +92,7 @@ def share_above(counts: ArrayLike, limit_us: ArrayLike) -> Interval:
     holds = bucket_of(limit)[..., np.newaxis]
     place = np.arange(BUCKETS)
     surely = np.where(place > holds, n, 0.0).sum(axis=-1)
-    split = np.where((place == holds) & (EDGES_US > limit[..., np.newaxis]), n, 0.0).sum(axis=-1)
+    split = np.where((place == holds) & (limit[..., np.newaxis] < EDGES_US), n, 0.0).sum(axis=-1)
     last = np.where((place == holds) & (place == BUCKETS - 1), n, 0.0).sum(axis=-1)
     possibly = surely + np.maximum(split, last)
     return Interval.where(total > 0, arrays.divided(surely, total), arrays.divided(possibly, total))

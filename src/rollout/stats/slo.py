@@ -1,4 +1,4 @@
-"""Absolute limits ("p99 ≤ 250 ms" is "at most 1 % above it"): violation, compliance, and shared outages left out."""
+"""Absolute limits ("p99 ≤ 250 ms" is "at most 1 % above it"): violation, compliance, shared outages."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ WINDOWS_PER_MINUTE: Final = 6
 def concentration_for(planned_units: ArrayLike = PLANNED_UNITS, *, alpha: float = 0.05) -> FloatArray:
     """Return the prior's concentration c that is tightest after `planned_units` trials.
 
-    Formula: c = t_opt/(2L + ln(1+2L)) − 1 with L = ln(1/(2α)); 6.329 at α = 5 %. Source: Howard et al. 2021 (tuning of the
-    one-sided mixtures). Assumes: t_opt > 6.33 at α = 5 %. Asymptotic.
+    Formula: c = t_opt/(2L + ln(1+2L)) − 1 with L = ln(1/(2α)); 6.329 at α = 5 %. Source: Howard et al. 2021
+    (tuning of the one-sided mixtures). Assumes: t_opt > 6.33 at α = 5 %. Asymptotic.
     """
     doubled = 2.0 * float(np.log(1.0 / arrays.share("2·alpha", 2.0 * alpha)))
     wanted = arrays.positive("planned_units", planned_units) / (doubled + np.log1p(doubled)) - 1.0
@@ -48,9 +48,9 @@ def log_e_violation(
 ) -> FloatArray:
     """Return log e against "the limit is met": the probability of an exceedance is at most `limit`.
 
-    Formula: lnB(a+s, b+n−s) − lnB(a,b) − s ln p₀ − (n−s) ln(1−p₀) + ln I^c_{p₀}(a+s, b+n−s) − ln I^c_{p₀}(a,b),
-    a = p₀c, b = (1−p₀)c. Source: Howard et al. 2021 (beta-binomial, one-sided); s may be fractional (AM–GM).
-    Assumes: units or windows whose fractions are independent given the past. Exact.
+    Formula: lnB(a+s, b+n−s) − lnB(a,b) − s ln p₀ − (n−s) ln(1−p₀) + ln I^c_{p₀}(a+s, b+n−s) − ln
+    I^c_{p₀}(a,b), a = p₀c, b = (1−p₀)c. Source: Howard et al. 2021 (beta-binomial, one-sided); s may be
+    fractional (AM–GM). Assumes: units or windows whose fractions are independent given the past. Exact.
     """
     return beta_mixture.log_e_greater(
         exceedances, units, null=limit, concentration=concentration_for(planned_units, alpha=alpha)
@@ -67,7 +67,8 @@ def log_e_compliance(
 ) -> FloatArray:
     """Return log e against "the limit is broken": the probability of an exceedance is at least `limit`.
 
-    Formula: as `log_e_violation`, with I in place of I^c. Source: Howard et al. 2021. Assumes: as `log_e_violation`. Exact.
+    Formula: as `log_e_violation`, with I in place of I^c. Source: Howard et al. 2021. Assumes: as
+    `log_e_violation`. Exact.
     """
     return beta_mixture.log_e_less(
         exceedances, units, null=limit, concentration=concentration_for(planned_units, alpha=alpha)
@@ -84,9 +85,9 @@ def log_e_units_violation(
 ) -> FloatArray:
     """Return log e against "the traffic meets the limit", from each unit's exceedances y and requests x.
 
-    Formula: S = Σ(y_u − p₀x_u), V = Σ(res_u − mean)², r = units/150, one-sided up; positive only from 20 distinct units
-    with an exceedance on. Source: Howard et al. 2021 (normal mixture); rule D+S of this project.
-    Assumes: independent units. Asymptotic.
+    Formula: S = Σ(y_u − p₀x_u), V = Σ(res_u − mean)², r = units/150, one-sided up; positive only from 20
+    distinct units with an exceedance on. Source: Howard et al. 2021 (normal mixture); rule D+S of this
+    project. Assumes: independent units. Asymptotic.
     """
     residual = unit_totals.combined(_weights(limit))
     z = _z(residual.n * residual.mean, residual.ss)
@@ -98,10 +99,10 @@ def log_e_units_violation(
 def log_e_units_compliance(
     unit_totals: JointMoments, *, limit: ArrayLike, units_per_ratio: float = UNITS_PER_RATIO
 ) -> FloatArray:
-    """Return log e against "the traffic breaks the limit", from each closed unit's exceedances y and requests x.
+    """Return log e against "the traffic breaks the limit", from closed units' exceedances y and requests x.
 
-    Formula: S = Σ(y_u − p₀x_u), V = max(Σ(res_u − mean)², p₀(1−p₀)Σx_u), r = units/150, one-sided down: zero exceedances
-    are provable. Source: Howard et al. 2021 (normal mixture); floor D+S of this project.
+    Formula: S = Σ(y_u − p₀x_u), V = max(Σ(res_u − mean)², p₀(1−p₀)Σx_u), r = units/150, one-sided down: zero
+    exceedances are provable. Source: Howard et al. 2021 (normal mixture); floor D+S of this project.
     Assumes: independent closed units. Asymptotic.
     """
     residual = unit_totals.combined(_weights(limit))
@@ -125,7 +126,9 @@ def rate_interval(
     Assumes: as `log_e_violation`. Exact.
     """
     concentration = concentration_for(planned_units, alpha=alpha)
-    return beta_mixture.rate_interval(exceedances, units, centre=limit, concentration=concentration, alpha=alpha)
+    return beta_mixture.rate_interval(
+        exceedances, units, centre=limit, concentration=concentration, alpha=alpha
+    )
 
 
 def is_environment(
@@ -138,10 +141,14 @@ def is_environment(
 ) -> BoolArray:
     """Return whether baseline-served traffic itself breaks the limit beyond chance: a shared outage.
 
-    Formula: n ≥ 50 and s > n p₀ + 3√(n p₀(1−p₀)). Source: Shewhart 1931 (three-sigma rule); D+S of this project.
-    Assumes: nothing; it only leaves evidence out, for all arms alike. Asymptotic.
+    Formula: n ≥ 50 and s > n p₀ + 3√(n p₀(1−p₀)). Source: Shewhart 1931 (three-sigma rule); D+S of this
+    project. Assumes: nothing; it only leaves evidence out, for all arms alike. Asymptotic.
     """
-    n, s, p0 = arrays.counts("requests", requests), arrays.counts("exceedances", exceedances), arrays.share("limit", limit)
+    n, s, p0 = (
+        arrays.counts("requests", requests),
+        arrays.counts("exceedances", exceedances),
+        arrays.share("limit", limit),
+    )
     arrays.part_of("exceedances", s, n, "requests")
     return np.asarray((n >= minimum) & (s > n * p0 + deviations * np.sqrt(n * p0 * (1.0 - p0))))
 
@@ -157,8 +164,8 @@ def environment_windows(
 ) -> BoolArray:
     """Return which 10 s windows (last axis, the first at a full minute) lie in a minute of shared outage.
 
-    Formula: `is_environment` of the six windows of a clock minute; a running minute is judged on what it has so far.
-    Source: as `is_environment`. Assumes: baseline-served counts only. Asymptotic.
+    Formula: `is_environment` of the six windows of a clock minute; a running minute is judged on what it has
+    so far. Source: as `is_environment`. Assumes: baseline-served counts only. Asymptotic.
     """
     n, s = np.broadcast_arrays(arrays.counts("requests", requests), arrays.counts("exceedances", exceedances))
     windows = n.shape[-1]
@@ -171,7 +178,7 @@ def environment_windows(
 
 
 def outage_dominates(environment: BoolArray) -> BoolArray:
-    """Return whether more than half of the given windows (last axis, the last ten minutes) are a shared outage.
+    """Return whether more than half of the given windows (last axis, ten minutes) are a shared outage.
 
     Formula: share of marked windows > ½. Source: this project. Assumes: as `environment_windows`. Exact.
     """

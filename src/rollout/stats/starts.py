@@ -1,7 +1,8 @@
-"""Harm since when: many starts of one test, so that quiet weeks are no credit against harm that comes late."""
+"""Harm since when: many starts of one test, so that quiet weeks are no credit against late harm."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,8 +31,8 @@ class Starts:
 def weight_of(index: ArrayLike) -> FloatArray:
     """Return the share of α that start j owns.
 
-    Formula: ½ for j = 0, else ½/((j+1)(j+2)); they sum to less than 1. Source: union bound; series of this project.
-    Assumes: j counts over the whole revision and never restarts. Exact.
+    Formula: ½ for j = 0, else ½/((j+1)(j+2)); they sum to less than 1. Source: union bound; series of this
+    project. Assumes: j counts over the whole revision and never restarts. Exact.
     """
     return np.exp(-penalty_of(index))
 
@@ -42,14 +43,14 @@ def penalty_of(index: ArrayLike) -> FloatArray:
     Formula: ln 2, or ln 2 + ln(j+1) + ln(j+2). Source: as `weight_of`. Assumes: as `weight_of`. Exact.
     """
     j = arrays.counts("index", index)
-    return np.log(2.0) + np.where(j > 0, np.log1p(j) + np.log(j + 2.0), 0.0)
+    return np.asarray(np.log(2.0) + np.where(j > 0, np.log1p(j) + np.log(j + 2.0), 0.0))
 
 
 def strongest(log_e: ArrayLike, index: ArrayLike) -> FloatArray:
     """Return the log e of "harm since some start", over the last axis; compare it with the test's own bar.
 
-    Formula: max_j [log e_j − ln(1/weight_j)]. Source: union bound, valid whatever the dependence between starts.
-    Assumes: each log e_j uses only what happened since start j. Exact.
+    Formula: max_j [log e_j − ln(1/weight_j)]. Source: union bound, valid whatever the dependence between
+    starts. Assumes: each log e_j uses only what happened since start j. Exact.
     """
     values = np.asarray(log_e, dtype=np.float64)
     if values.shape[-1] == 0:
@@ -62,17 +63,17 @@ def live_starts(
 ) -> Starts:
     """Return the starts alive at `now`; all times are integers of one unit, the first start at `begin`.
 
-    Formula: start 0 at `begin`, for ever; from each split change on, a start at once and then every `every`, alive for
-    `life` or until the next change. Source: this project (simulated in docs/calibration.md).
+    Formula: start 0 at `begin`, for ever; from each split change on, a start at once and then every `every`,
+    alive for `life` or until the next change. Source: this project (simulated in docs/calibration.md).
     Assumes: `split_changes` ascending, none before `begin`. Exact.
     """
     segments = (begin, *(change for change in split_changes if change <= now))
-    if any(later <= earlier for earlier, later in zip(segments, segments[1:], strict=False)):
+    if any(later <= earlier for earlier, later in itertools.pairwise(segments)):
         raise ValueError("split_changes: must ascend and come after begin")
     if every <= 0 or life <= 0:
         raise ValueError(f"every, life: must be greater than zero (got {every}, {life})")
     # The first segment's own first start is start 0, which never ends.
-    used = sum((end - start - 1) // every + 1 for start, end in zip(segments, segments[1:], strict=False))
+    used = sum((end - start - 1) // every + 1 for start, end in itertools.pairwise(segments))
     current = segments[-1]
     newest = (now - current) // every if now >= current else -1
     oldest = max(0, (now - life - current) // every + 1)
@@ -85,8 +86,8 @@ def live_starts(
 def first_since(time: ArrayLike, previous: ArrayLike, begin: ArrayLike) -> BoolArray:
     """Return [events, starts]: whether an event is its unit's first since each start.
 
-    Formula: previous < begin_j ≤ time; `previous` is the unit's event before, or `NEVER`. Source: this project.
-    Assumes: one remembered time per unit. Exact.
+    Formula: previous < begin_j ≤ time; `previous` is the unit's event before, or `NEVER`. Source: this
+    project. Assumes: one remembered time per unit. Exact.
     """
     at, before = (np.asarray(part, dtype=np.int64)[:, np.newaxis] for part in (time, previous))
     starts = np.asarray(begin, dtype=np.int64)

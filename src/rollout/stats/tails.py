@@ -1,4 +1,4 @@
-"""The beta distribution at any size: densities and tails in log space, exact where a float tail underflows."""
+"""The beta distribution at any size: densities and tails in log space, exact where a float underflows."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ _STIRLING: Final = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188)
 _STIRLING_FROM: Final = 15.0
 _NEAR: Final = 0.1
 _DEVIANCE_TERMS: Final = 9
-# Below this the fraction converges within a few dozen steps, and the library's tail heads for its underflow at 1e-308.
+# Below this the fraction converges in a few dozen steps, while the library's tail nears its underflow.
 _TAIL_FROM: Final = 1e-10
 _FRACTION_STEPS: Final = 1000
 _FRACTION_ENOUGH: Final = 4e-16
 _TINY: Final = 1e-300
+_HALF: Final = 0.5
 
 
 def log_beta_cdf(x: ArrayLike, a: ArrayLike, b: ArrayLike) -> FloatArray:
@@ -53,7 +54,8 @@ def log_kernel(weights: FloatArray, shares: FloatArray) -> FloatArray:
     deviances = deviance(weights, total[..., np.newaxis] * shares).sum(axis=-1)
     logs = 0.5 * (np.log(weights).sum(axis=-1) - np.log(total))
     constant = (weights.shape[-1] - 1) * _HALF_LOG_TWO_PI
-    return -deviances + logs - constant - stirling_error(weights).sum(axis=-1) + stirling_error(total)
+    errors = stirling_error(weights).sum(axis=-1) - stirling_error(total)
+    return np.asarray(logs - deviances - constant - errors)
 
 
 def log_beta_mills(x: FloatArray, a: FloatArray, b: FloatArray, *, upper: bool = False) -> FloatArray:
@@ -67,7 +69,7 @@ def log_beta_mills(x: FloatArray, a: FloatArray, b: FloatArray, *, upper: bool =
     tail, complement = (special.betaincc, special.betainc) if upper else (special.betainc, special.betaincc)
     inside = np.asarray(tail(a, b, x))
     log_inside = np.asarray(np.log(np.maximum(inside, _TINY)))
-    likely = inside > 0.5
+    likely = inside > _HALF
     log_inside[likely] = np.log1p(-complement(a[likely], b[likely], x[likely]))
     result = np.asarray(log_inside - log_kernel(pair(a, b), pair(x, y)))
     far = np.asarray(inside < _TAIL_FROM)

@@ -1,4 +1,4 @@
-"""Unit windows: which outcomes belong to a unit, when it is closed, and sums over closed units, all in event time."""
+"""Unit windows: what belongs to a unit, when it is closed, and exact sums, all in event time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rollout.stats.arrays import BigIntegers, BoolArray, IntArray
 
 SKEW_US: Final = 5_000_000
 """Clock skew allowed before an enrolment: an instant conversion must not become a covariate."""
+_AXES: Final = 2
 _HALF: Final = 21
 _LOW: Final = 2**_HALF - 1
 _LARGEST: Final = 2 ** (2 * _HALF)
@@ -23,18 +24,18 @@ def in_window(
 ) -> BoolArray:
     """Return which outcomes belong to their unit's window.
 
-    Formula: enrolment − skew ≤ t < enrolment + W. Source: this project (event time). Assumes: microseconds. Exact.
+    Formula: enrolment − skew ≤ t < enrolment + W. Source: this project (event time). Assumes: microseconds.
+    Exact.
     """
     since = np.asarray(time_us, dtype=np.int64) - np.asarray(enrolment_us, dtype=np.int64)
     return np.asarray((since >= -skew_us) & (since < window_us))
 
 
-def is_closed(
-    enrolment_us: ArrayLike, *, watermark_us: int, window_us: int, grace_us: int
-) -> BoolArray:
+def is_closed(enrolment_us: ArrayLike, *, watermark_us: int, window_us: int, grace_us: int) -> BoolArray:
     """Return which units are closed: everything that could still count for them has been filed.
 
-    Formula: watermark ≥ enrolment + W + grace. Source: this project (event time). Assumes: microseconds. Exact.
+    Formula: watermark ≥ enrolment + W + grace. Source: this project (event time). Assumes: microseconds.
+    Exact.
     """
     return np.asarray(watermark_us >= np.asarray(enrolment_us, dtype=np.int64) + window_us + grace_us)
 
@@ -42,12 +43,14 @@ def is_closed(
 def exact_sums(values: ArrayLike, group: ArrayLike, groups: int) -> tuple[IntArray, BigIntegers, BigIntegers]:
     """Return n [groups], Σy [groups, p] and Σy_i y_j [groups, p, p] of rows [units, p], without any rounding.
 
-    Formula: products by halves, y = 2²¹h + l, so that a million of them fit an int64. Source: exact arithmetic.
-    Assumes: integers below 2⁴² (4.4 million in micro-units) in size. Exact.
+    Formula: products by halves, y = 2²¹h + l, so that a million of them fit an int64. Source: exact
+    arithmetic. Assumes: integers below 2⁴² (4.4 million in micro-units) in size. Exact.
     """
     rows = np.asarray(values)
-    if rows.dtype.kind not in "iu" or rows.ndim != 2:
-        raise ValueError(f"values: must be integers [units, columns], for example micro-units (got {rows.dtype} {rows.shape})")
+    if rows.dtype.kind not in "iu" or rows.ndim != _AXES:
+        raise ValueError(
+            f"values: must be integers [units, columns], as micro-units (got {rows.dtype} {rows.shape})"
+        )
     if rows.size and max(abs(int(rows.max())), abs(int(rows.min()))) >= _LARGEST:
         raise ValueError(f"values: must be below 2^42 in size (got {int(np.abs(rows).max())})")
     columns = rows.shape[1]
@@ -68,7 +71,8 @@ def _product_sum(x: IntArray, y: IntArray, owner: IntArray, groups: int) -> BigI
     high_x, low_x, high_y, low_y = x >> _HALF, x & _LOW, y >> _HALF, y & _LOW
     high = _sum(high_x * high_y, owner, groups)
     middle = _sum(high_x * low_y, owner, groups) + _sum(low_x * high_y, owner, groups)
-    return high * 2 ** (2 * _HALF) + middle * 2**_HALF + _sum(low_x * low_y, owner, groups)
+    low = _sum(low_x * low_y, owner, groups)
+    return np.asarray(high * 2 ** (2 * _HALF) + middle * 2**_HALF + low)
 
 
 def _sum(values: IntArray, owner: IntArray, groups: int) -> BigIntegers:
