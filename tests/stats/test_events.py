@@ -75,6 +75,13 @@ def test_the_concentration_is_the_printed_one() -> None:
     assert events.concentration_for(0.1, share=0.5) == pytest.approx(400)
 
 
+def test_the_share_among_baseline_traffic_leaves_the_other_candidates_out() -> None:
+    assert events.share_among_baseline(0.05) == 0.05
+    assert events.share_among_baseline(0.2, candidates=4) == pytest.approx(0.5)
+    with pytest.raises(ValueError, match="weight: must be at most 1/3"):
+        events.share_among_baseline(0.34, candidates=2)
+
+
 def test_what_cannot_be_harm_is_refused() -> None:
     with pytest.raises(ValueError, match="risk_ratios: must all exceed 1"):
         events.log_e_harm([1.0], [1.0], share=[0.5], risk_ratios=(0.5, 2.0))

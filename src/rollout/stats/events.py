@@ -16,6 +16,7 @@ HARM_RISK_RATIOS: Final = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
 """Risk ratios beyond the null that the harm mixture bets on, with equal weights."""
 RELATIVE_EFFECT: Final = 0.2
 """The relative risk 1 ± m that the closed form is tuned to, when nothing better is known."""
+_ROUNDING: Final = 1e-12
 
 
 def share_under(log_risk: ArrayLike, share: ArrayLike) -> FloatArray:
@@ -26,6 +27,19 @@ def share_under(log_risk: ArrayLike, share: ArrayLike) -> FloatArray:
     """
     rho = arrays.share("share", share)
     return np.asarray(special.expit(special.logit(rho) + arrays.finite("log_risk", log_risk)))
+
+
+def share_among_baseline(weight: ArrayLike, *, candidates: int = 1) -> FloatArray:
+    """Return ρ, a candidate's share beside all eligible units that the baseline serves.
+
+    Formula: p/(1 − (K−1)p) for K candidates of weight p each; against the equal-sized control it is ½.
+    Source: this project (home ranges of equal size).
+    Assumes: 0 < p ≤ 1/(K+1). Exact.
+    """
+    p = arrays.share("weight", weight)
+    if candidates < 1 or np.any(p * (candidates + 1) > 1.0 + _ROUNDING):
+        raise ValueError(f"weight: must be at most 1/{candidates + 1} with {candidates} candidates")
+    return p / (1.0 - (candidates - 1) * p)
 
 
 def concentration_for(relative_effect: ArrayLike = RELATIVE_EFFECT, *, share: ArrayLike = 0.5) -> FloatArray:

@@ -15,6 +15,7 @@ _Integers = IntArray | BigIntegers
 
 # Products of integers up to here fit an int64 exactly; beyond it Python's integers take over.
 _SAFE_INTEGER = 2**62
+_BLOCK = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,7 @@ def _integers(name: str, values: ArrayLike) -> _Integers:
         return array.astype(np.int64)
     if array.dtype.kind == "u":
         return array.astype(np.object_)
-    if array.dtype.kind == "O" and all(isinstance(item, int) for item in array.flat):
+    if array.dtype.kind == "O" and set(map(type, array.flat)) <= {int}:
         return array
     raise ValueError(
         f"{name}: must be integers, for example micro-units, so that sums are exact (got {array.dtype})"
@@ -235,12 +236,22 @@ def _centred(n: _Integers, products: _Integers, first: _Integers, second: _Integ
     """Return n Σxy − Σx Σy, exact before its one rounding to a float."""
     if _fits(n, products) and _fits(first, second):
         return np.asarray(n * products - first * second, dtype=np.float64)
-    large = [np.asarray(part).astype(np.object_) for part in (n, products, first, second)]
-    return np.asarray(large[0] * large[1] - large[2] * large[3], dtype=np.float64)
+    large = np.broadcast_arrays(
+        *(np.asarray(part).astype(np.object_) for part in (n, products, first, second))
+    )
+    flat = [part.reshape(-1) for part in large]
+    found = np.empty(flat[0].size)
+    # Python's integers are small objects: a block of them stays in the processor's cache.
+    for start in range(0, found.size, _BLOCK):
+        one, two, three, four = (part[start : start + _BLOCK] for part in flat)
+        found[start : start + _BLOCK] = one * two - three * four
+    return found.reshape(large[0].shape)
 
 
 def _fits(first: _Integers, second: _Integers) -> bool:
     """Whether every product of the two stays inside an int64 (with room for one subtraction)."""
+    if first.dtype.kind == "O" or second.dtype.kind == "O":
+        return False
     if first.size == 0 or second.size == 0:
         return True
     return _largest(first) * _largest(second) < _SAFE_INTEGER

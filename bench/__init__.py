@@ -1,0 +1,1 @@
+"""Side-by-side benchmarks: every figure is a ratio against something measured in the same run."""
