@@ -56,6 +56,16 @@ def test_the_reachable_effect_inverts_the_information() -> None:
     assert planning.reachable_effect(0, variance=0.09) == 1e100
 
 
+def test_a_small_effect_on_a_rare_conversion_takes_a_season() -> None:
+    rate, lift = 0.031, 0.02
+    variance = planning.contrast_variance(rate * (1 - rate), rate * (1 + lift) * (1 - rate * (1 + lift)))
+    planned = planning.units_per_arm(planning.sequential_information(rate * lift, variance=variance))
+    longest = planning.units_per_arm(planning.longest_information(rate * lift, variance=variance))
+    assert planned == pytest.approx(1.7e6, rel=0.02)
+    assert planned / 20_000 == pytest.approx(84, abs=2)
+    assert longest / planned == pytest.approx(2.2 / 1.72, rel=0.01)
+
+
 def test_no_test_beats_walds_bound() -> None:
     divergence = 0.2 * np.log(0.2 / 0.1) + 0.8 * np.log(0.8 / 0.9)
     assert planning.wald_samples(0.2, 0.1) == pytest.approx(np.log(20) / divergence)

@@ -82,6 +82,19 @@ def sequential_information(
     )
 
 
+def longest_information(
+    effect: ArrayLike, *, variance: ArrayLike, alpha: float = ALPHA, power: float = POWER
+) -> FloatArray:
+    """Return the information at which a policy that has proven nothing should end.
+
+    Formula: 2.2 · W_fixed, or W* where that is more. Source: this project (89.5 % power
+    by then). Assumes: as (a). Asymptotic.
+    """
+    return sequential(alpha, power).longest * fixed_information(
+        effect, variance=variance, alpha=alpha, power=power
+    )
+
+
 def units_per_arm(information: ArrayLike) -> FloatArray:
     """Return how many units each of two equal arms needs for an information W = n/2.
 
