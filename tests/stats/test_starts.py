@@ -12,15 +12,18 @@ from hypothesis import strategies as st
 from rollout.stats import starts
 
 
-def test_the_weights_never_spend_more_than_the_whole() -> None:
+def test_the_weights_spend_the_whole_and_never_more() -> None:
     weights = starts.weight_of(np.arange(1_000_000))
-    assert weights[:3] == pytest.approx([1 / 2, 1 / 12, 1 / 24])
-    assert 0.74 < weights.sum() <= 0.75
+    assert weights[0] == 0.5
+    assert weights[1] == pytest.approx(0.5 / (2.10974 * 2 * np.log(2) ** 2), rel=1e-5)
+    # What is left belongs to starts beyond a million: ½ ∫ dk/(C k ln² k) from there on.
+    assert weights.sum() == pytest.approx(1 - 0.5 / 2.109742801 / np.log(1_000_000.5), rel=1e-9)
 
 
 def test_the_strongest_start_pays_for_its_number() -> None:
-    assert starts.strongest([10.0, 11.0], [0, 1]) == pytest.approx(10.0 - np.log(2))
-    assert starts.strongest([10.0, 13.0], [0, 1]) == pytest.approx(13.0 - np.log(12))
+    penalty = float(starts.penalty_of(7))
+    assert starts.strongest([10.0, 10.0 + penalty], [0, 7]) == pytest.approx(10.0)
+    assert starts.strongest([10.0, 9.0 + penalty], [0, 7]) == pytest.approx(10.0 - np.log(2))
     assert starts.strongest(np.zeros((4, 0)), []).tolist() == [0.0] * 4
 
 

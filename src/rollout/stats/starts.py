@@ -12,10 +12,16 @@ from numpy.typing import ArrayLike
 from rollout.stats import arrays
 from rollout.stats.arrays import BoolArray, FloatArray, IntArray
 
-EVERY_S: Final = 600
-"""A new start every ten minutes."""
+EVERY_S: Final = 10
+"""A new start every ten seconds, for tests whose state is a few counters a start (first events)."""
+WINDOWS_EVERY_S: Final = 600
+"""A new start every ten minutes, for tests that keep sums per unit for each start."""
 LIFE_S: Final = 3600
 """A start lives for an hour; the first one never ends."""
+FIRST_SHARE: Final = 0.5
+"""The share of α that start 0 owns; the others share the rest."""
+_SERIES: Final = 2.109742801236892
+"""Σ 1/(k ln² k) over k ≥ 2 (OEIS A115563)."""
 NEVER: Final = int(np.iinfo(np.int64).min)
 """The time of a unit's previous event when it had none."""
 
@@ -31,8 +37,9 @@ class Starts:
 def weight_of(index: ArrayLike) -> FloatArray:
     """Return the share of α that start j owns.
 
-    Formula: ½ for j = 0, else ½/((j+1)(j+2)); they sum to less than 1. Source: union bound; series of this
-    project. Assumes: j counts over the whole revision and never restarts. Exact.
+    Formula: ½ for j = 0, else ½/(C (j+1) ln²(j+1)), C = Σ 1/(k ln² k) over k ≥ 2; they sum to 1.
+    Source: union bound; the slowest common convergent series (docs/decisions/0004-many-starts.md).
+    Assumes: j counts over the whole revision and never restarts. Exact.
     """
     return np.exp(-penalty_of(index))
 
@@ -40,10 +47,13 @@ def weight_of(index: ArrayLike) -> FloatArray:
 def penalty_of(index: ArrayLike) -> FloatArray:
     """Return ln(1/weight), what start j's log e must reach beyond the bar.
 
-    Formula: ln 2, or ln 2 + ln(j+1) + ln(j+2). Source: as `weight_of`. Assumes: as `weight_of`. Exact.
+    Formula: ln 2, or ln 2 + ln C + ln(j+1) + 2 ln ln(j+1). Source: as `weight_of`. Assumes: as `weight_of`.
+    Exact.
     """
     j = arrays.counts("index", index)
-    return np.asarray(np.log(2.0) + np.where(j > 0, np.log1p(j) + np.log(j + 2.0), 0.0))
+    later = np.log(np.where(j > 0, j + 1.0, 2.0))
+    others = np.log(_SERIES / (1.0 - FIRST_SHARE)) + later + 2.0 * np.log(later)
+    return np.asarray(np.where(j > 0, others, -np.log(FIRST_SHARE)))
 
 
 def strongest(log_e: ArrayLike, index: ArrayLike) -> FloatArray:

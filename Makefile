@@ -1,0 +1,66 @@
+# Everything a contributor runs. `make` alone lists it.
+#
+#   PYTHON=python3.12   which Python makes .venv (any 3.11 or newer)
+#   ARGS="-k moments"   passed on to pytest, the benchmarks, the calibration or the peers
+
+PY := .venv/bin/python
+SOURCES := $(wildcard src tests bench scripts)
+MAKEFLAGS += --no-print-directory
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test quick check lint format-check ruff types floors format bench calibrate peers docs lock clean
+
+help: ## List what can be run (this text)
+	@echo "Usage: make TARGET [PYTHON=python3.12] [ARGS=\"…\"]"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Make .venv from requirements.lock (every other target does it when needed)
+	@scripts/set_up.sh
+
+test: setup ## Run every test, in parallel and in random order
+	@$(PY) -m pytest $(ARGS)
+
+quick: setup ## Run the tests that take less than about five seconds each
+	@$(PY) -m pytest -m "not slow" $(ARGS)
+
+check: lint test ## Format, lint, types, floors and tests: what must pass before a merge
+
+lint: format-check ruff types floors ## Format, lint, types and floors, without the tests
+
+format-check: setup
+	@$(PY) -m ruff format --check $(SOURCES)
+
+ruff: setup
+	@$(PY) -m ruff check $(SOURCES)
+
+types: setup
+	@$(PY) -m mypy $(SOURCES)
+
+floors: setup
+	@.venv/bin/lint-imports --no-logo --cache-dir .cache/import-linter
+
+format: setup ## Format the code, and mend what ruff can mend
+	@$(PY) -m ruff format $(SOURCES)
+	@$(PY) -m ruff check --fix $(SOURCES)
+
+bench: setup ## Run the benchmarks side by side with their peers
+	@$(PY) -m bench $(ARGS)
+
+calibrate: setup ## Show that every statistical promise holds, and that every wrong way is caught
+	@$(PY) -m tests.calibration $(ARGS)
+
+peers: setup ## Compute the golden cases again with independent packages
+	@$(PY) -m tests.golden.peers $(ARGS)
+
+docs: setup ## Write the pages that are made from the code
+	@.venv/bin/rollout settings --output markdown > docs/settings.md.new
+	@mv docs/settings.md.new docs/settings.md
+
+lock: ## Renew requirements.lock from pyproject.toml (ARGS=--upgrade: the newest releases it allows)
+	@scripts/lock.sh $(ARGS)
+
+clean: ## Remove .venv, caches and what the tools wrote
+	rm -rf .venv .cache build dist
+	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,112 @@
+"""What verbs print: a table for people on a terminal, the same rows for pipes, and JSON for programs."""
+
+import errno
+import io
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from rollout.cli.usage import OneOf
+from rollout.errors import OutputFailed, Problem, printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from rollout.settings import Color
+
+# Wide enough that a pipe never wraps: what `grep` and `cut` read must not depend on a terminal.
+PIPE_COLUMNS = 10_000
+
+output_option = click.option(
+    "-o",
+    "--output",
+    type=OneOf(["text", "json"]),
+    help="How to print the table.  [default: the setting `output`]",
+)
+
+
+class OutputClosed(Exception):
+    """Nobody reads standard output any more: `head`, say, has seen enough."""
+
+
+def write(text: str) -> None:
+    """Print text as it is, and make sure that it arrived."""
+    stream = sys.stdout
+    if stream is None:  # started with standard output closed: nobody wants it
+        return
+    try:
+        stream.write(text.encode(stream.encoding, "backslashreplace").decode(stream.encoding))
+        stream.flush()
+    except OSError as error:
+        raise (failure_of_output(error) or error) from None
+
+
+def failure_of_output(error: OSError) -> OutputClosed | OutputFailed | None:
+    """Say what is wrong with standard output; nothing when the error came from elsewhere."""
+    try:
+        sys.stdout.flush()  # what could not be written is still there, and fails again
+    except OSError as again:
+        if again.errno != error.errno:
+            return None
+    else:
+        return None
+    _discard_rest()
+    if error.errno == errno.EPIPE:
+        return OutputClosed()
+    what = (error.strerror or str(error)).lower()
+    return OutputFailed(Problem("standard output", what, "make room, or send the output elsewhere"))
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document."""
+    write(json.dumps(value, indent=2, ensure_ascii=not _speaks_unicode()) + "\n")
+
+
+def print_table(rows: Sequence[Mapping[str, str]], color: "Color") -> None:
+    """Print rows under their keys; a terminal gets a table that fits it, a pipe gets one row on one line."""
+    from rich.table import Table
+    from rich.text import Text
+
+    on_terminal = sys.stdout is not None and sys.stdout.isatty()
+    buffer = io.StringIO()
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
+    for name in rows[0] if rows else ():
+        table.add_column(name.upper(), overflow="fold", no_wrap=not on_terminal)
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row.values()))
+    _console(buffer, color, on_terminal=on_terminal).print(table)
+    write("".join(f"{line.rstrip()}\n" for line in buffer.getvalue().splitlines()))
+
+
+def _console(buffer: io.StringIO, color: "Color", *, on_terminal: bool) -> "Console":
+    from rich.console import Console
+
+    from rollout.settings import Color
+
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") in {"dumb", "unknown"}
+    colored = color is Color.ALWAYS or (color is Color.AUTO and on_terminal and not plain)
+    return Console(
+        file=buffer,
+        force_terminal=colored,
+        color_system="standard" if colored else None,
+        no_color=not colored,
+        width=shutil.get_terminal_size().columns if on_terminal else PIPE_COLUMNS,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+
+
+def _speaks_unicode() -> bool:
+    return sys.stdout is not None and sys.stdout.encoding.lower().replace("-", "") == "utf8"
+
+
+def _discard_rest() -> None:
+    # What is still buffered would fail again when Python closes the stream, with a message nobody can use.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,98 @@
+"""The group on which every verb hangs, and how its help is laid out."""
+
+from collections.abc import Mapping
+from importlib import import_module
+
+import click
+
+from rollout.cli.invocation import Invocation
+from rollout.errors import EXIT_CODE_MEANINGS
+
+# Found when asked for: a verb's module is read only when it runs or is listed.
+VERBS: Mapping[str, str] = {
+    "completion": "rollout.cli.completion",
+    "settings": "rollout.cli.settings",
+    "version": "rollout.cli.version",
+}
+
+
+def epilog(examples: Mapping[str, str]) -> str:
+    """Lay out what stands below the options: examples that can be pasted, and the exit codes."""
+    width = max(len(command) for command in examples)
+    lines = [f"  {command:<{width}}  {meaning}" for command, meaning in examples.items()]
+    codes = [f"  {code.value}  {meaning}" for code, meaning in EXIT_CODE_MEANINGS.items()]
+    return "\n".join(["\b", "Examples:", *lines, "", "\b", "Exit codes:", *codes])
+
+
+class Verbs(click.Group):
+    """A group whose verbs are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the verbs, built-in and added."""
+        return sorted({*VERBS, *super().list_commands(ctx)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one verb; nothing when there is none of this name."""
+        if cmd_name not in VERBS:
+            return super().get_command(ctx, cmd_name)
+        command = import_module(VERBS[cmd_name]).verb
+        assert isinstance(command, click.Command)  # noqa: S101 (ours: every verb's module calls it `verb`)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List each verb with its first sentence, whole."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, command.get_short_help_str(limit=80)) for name, command in commands if command]
+        with formatter.section("Verbs"):
+            formatter.write_dl(rows)
+
+
+def _print_version(context: click.Context, _option: click.Parameter, wanted: object) -> None:
+    if wanted:
+        from rollout import __version__
+        from rollout.cli.output import write
+
+        write(f"rollout {__version__}\n")
+        context.exit()
+
+
+@click.group(
+    name="rollout",
+    cls=Verbs,
+    invoke_without_command=True,
+    subcommand_metavar="VERB ...",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=epilog(
+        {
+            "rollout settings": "what can be set, what it is now, and why",
+            "rollout version --output json": "what to name in a report of a defect",
+            "rollout settings --help": "help for one verb",
+        }
+    ),
+)
+@click.option(
+    "--settings",
+    "settings_file",
+    metavar="FILE",
+    help="Read settings from this TOML file.  [default: the variable ROLLOUT_SETTINGS_FILE]",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Print the version.",
+)
+@click.pass_context
+def rollout(context: click.Context, settings_file: str | None) -> None:
+    """Decide whether a new version of a model may replace the old one.
+
+    A policy file says what must hold; statistics that may be looked at any time say whether it does.
+    """
+    if settings_file is not None:
+        context.ensure_object(Invocation).options["settings_file"] = settings_file
+    if context.invoked_subcommand is None:
+        from rollout.cli.output import write
+
+        write(context.get_help() + "\n")

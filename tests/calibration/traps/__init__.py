@@ -1,0 +1,1 @@
+"""The traps, one module per family; `registry` finds every module here by its `TRAPS`."""

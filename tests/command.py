@@ -1,0 +1,46 @@
+"""Run the `rollout` command as a user does: a process of its own, in an environment without our settings."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+LIMIT_S = 60
+LEFT_OUT = ("ROLLOUT_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "MAKE", "MFLAGS", "PYTHON", "TERM")
+
+
+def environment(home: Path, **changes: str) -> dict[str, str]:
+    """Return the environment of a user who has set nothing, with these changes."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
+    return {**kept, "HOME": str(home), "PYTHONUTF8": "1", **changes}
+
+
+def run(
+    *arguments: str, home: Path, program: Sequence[str] = ("-m", "rollout"), **changes: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command, with variables changed, and return what it printed and its exit code."""
+    return subprocess.run(
+        [sys.executable, *program, *arguments],
+        env=environment(home, **changes),
+        cwd=home,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
+def script(verb_body: str) -> tuple[str, str]:
+    """Return a program that is the command with one more verb, `extra`, which does this."""
+    lines = [
+        "import sys, click, rollout.cli.root as root",
+        "@root.rollout.command('extra')",
+        "@click.pass_obj",
+        "def extra(invocation):",
+        *(f"    {line}" for line in verb_body.splitlines()),
+        "from rollout.__main__ import main",
+        "main()",
+    ]
+    return ("-c", "\n".join(lines))

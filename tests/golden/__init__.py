@@ -1,0 +1,1 @@
+"""Golden cases: numbers that others computed, kept beside their inputs."""

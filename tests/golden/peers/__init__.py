@@ -1,0 +1,1 @@
+"""Golden cases of rollout.stats, computed by independent published packages in environments of their own."""

@@ -1,0 +1,114 @@
+"""The pages: every link resolves, every command they name exists, and what is made from the code is fresh."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rollout.cli.root import VERBS
+from rollout.cli.settings import reference
+from rollout.settings import Settings, variable
+from tests.command import ROOT, environment, run
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+MAKE = re.compile(r"`make ([a-z-]+)[^`]*`|^make ([a-z-]+)", re.MULTILINE)
+VERB = re.compile(r"`rollout ([a-z]+)[^`]*`")
+VARIABLE = re.compile(r"\bROLLOUT_[A-Z_]+\b")
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+# Addresses of a person's machine, and what only one workplace has.
+LEAK = re.compile(r"/root/|/home/|/Users/|localhost:\d|\b10\.\d+\.\d+\.\d+\b")
+
+
+def of(pages: list[Path], pattern: re.Pattern[str]) -> list[tuple[str, str]]:
+    """Return what the pages name, with the page."""
+    return sorted(
+        {
+            (str(page.relative_to(ROOT)), next(filter(None, match.groups()), match[0]))
+            for page in pages
+            for match in pattern.finditer(page.read_text(encoding="utf-8"))
+        }
+    )
+
+
+@pytest.mark.parametrize(("page", "target"), of(PAGES, LINK))
+def test_every_link_resolves(page: str, target: str) -> None:
+    if "://" not in target:
+        path, _, _ = target.partition("#")
+        assert not path or ((ROOT / page).parent / path).exists()
+
+
+@pytest.mark.parametrize(("page", "target"), of(PAGES, MAKE))
+def test_every_make_target_named_exists(page: str, target: str) -> None:
+    assert target in TARGETS, page
+
+
+@pytest.mark.parametrize(("page", "verb"), of([ROOT / "README.md", ROOT / "CONTRIBUTING.md"], VERB))
+def test_every_verb_named_exists(page: str, verb: str) -> None:
+    assert verb in VERBS, page
+
+
+@pytest.mark.parametrize(
+    ("page", "name"), of([*PAGES, ROOT / "Makefile"], re.compile(f"({VARIABLE.pattern})"))
+)
+def test_every_variable_named_is_a_setting(page: str, name: str) -> None:
+    assert name in {variable(setting) for setting in Settings.model_fields} | {"ROLLOUT_"}, page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_names_a_machine(page: Path) -> None:
+    assert not LEAK.search(page.read_text(encoding="utf-8"))
+
+
+def blocks() -> list[str]:
+    """Return the commands of the README's shell blocks."""
+    return [
+        line
+        for block in re.findall(
+            r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+        )
+        for line in block.splitlines()
+    ]
+
+
+@pytest.mark.parametrize("command", blocks())
+def test_every_command_of_the_readme_works(command: str, tmp_path: Path) -> None:
+    program, *arguments = command.split()
+    if program == "make":  # running the tests inside the tests would not end
+        result = subprocess.run(
+            ["make", "--dry-run", *arguments],
+            cwd=ROOT,
+            env=environment(tmp_path),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    else:
+        assert program == ".venv/bin/rollout"
+        result = run(*arguments, home=tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_settings_page_is_made_from_the_code() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert page == reference(Settings), "run: make docs"
+
+
+def test_every_decision_is_listed_and_has_its_four_parts() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = (folder / "README.md").read_text()
+    for page in folder.glob("[0-9]*.md"):
+        text = page.read_text()
+        assert page.name in listed
+        for part in ("**Context.**", "**Decision.**", "**Consequences.**", "**Alternatives.**"):
+            assert part in text, page.name
+
+
+def test_every_ignored_rule_has_its_reason() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    rules = text[text.index("[tool.ruff.lint]") : text.index("[tool.ruff.lint.flake8")]
+    for line in rules.splitlines():
+        if re.search(r'"[A-Z]+[0-9]*"', line) and "select" not in line:
+            assert "#" in line, line
