@@ -184,7 +184,8 @@ def merged(moments: Moments, axis: int = -1) -> Moments:
     """Return disjoint samples merged along an axis.
 
     Formula: n = Σn_k, mean = Σn_k ȳ_k / n, ss = Σ[ss_k + n_k (ȳ_k − mean)²].
-    Source: Chan, Golub & LeVeque 1983. Assumes: no unit in two samples. Exact.
+    Source: Chan, Golub & LeVeque 1983. Assumes: no unit in two samples; a mean that is 10¹² deviations from
+    0 has lost digits before it comes here, so merge integer sums there. Exact.
     """
     n = moments.n.sum(axis=axis, keepdims=True)
     # Centred on the first non-empty sample, so that large common means lose no digits.

@@ -12,11 +12,14 @@ from rollout.stats.arrays import BoolArray, FloatArray
 from rollout.stats.bars import withhold
 from rollout.stats.interval import Interval
 from rollout.stats.moments import JointMoments
+from rollout.stats.normal_mixture import R_ONE_SIDED
 
 PLANNED_UNITS: Final = 1000.0
 """t_opt, the number of units or windows at which the boundary is tightest."""
-UNITS_PER_RATIO: Final = 150.0
-"""The one-sample test's tuning: r = units/150."""
+COMPLIANCE_UNITS_PER_RATIO: Final = 150.0
+"""The one-sample proof's tuning, r = units/150: tightest after about 1,000 units."""
+VIOLATION_UNITS_PER_RATIO: Final = COMPLIANCE_UNITS_PER_RATIO / R_ONE_SIDED
+"""The one-sample alarm's tuning, r = r*·units/150: tightest after 150 units, so that it is early."""
 MINIMUM_EXCEEDING: Final = 20
 """Distinct units with an exceedance before a violation is acted on."""
 ENVIRONMENT_REQUESTS: Final = 50
@@ -80,12 +83,12 @@ def log_e_units_violation(
     *,
     limit: ArrayLike,
     exceeding_units: ArrayLike,
-    units_per_ratio: float = UNITS_PER_RATIO,
+    units_per_ratio: float = VIOLATION_UNITS_PER_RATIO,
     minimum_exceeding: int = MINIMUM_EXCEEDING,
 ) -> FloatArray:
     """Return log e against "the traffic meets the limit", from each unit's exceedances y and requests x.
 
-    Formula: S = Σ(y_u − p₀x_u), V = Σ(res_u − mean)², r = units/150, one-sided up; positive only from 20
+    Formula: S = Σ(y_u − p₀x_u), V = Σ(res_u − mean)², r = r*·units/150, one-sided up; positive only from 20
     distinct units with an exceedance on. Source: Howard et al. 2021 (normal mixture); rule D+S of this
     project. Assumes: independent units. Asymptotic.
     """
@@ -97,7 +100,7 @@ def log_e_units_violation(
 
 
 def log_e_units_compliance(
-    unit_totals: JointMoments, *, limit: ArrayLike, units_per_ratio: float = UNITS_PER_RATIO
+    unit_totals: JointMoments, *, limit: ArrayLike, units_per_ratio: float = COMPLIANCE_UNITS_PER_RATIO
 ) -> FloatArray:
     """Return log e against "the traffic breaks the limit", from closed units' exceedances y and requests x.
 

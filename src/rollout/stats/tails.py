@@ -19,6 +19,8 @@ _DEVIANCE_TERMS: Final = 9
 # Below this the fraction converges in a few dozen steps, while the library's tail nears its underflow.
 _TAIL_FROM: Final = 1e-10
 _FRACTION_STEPS: Final = 1000
+# Every so many steps what has converged is set aside.
+_FRACTION_SWEEP: Final = 8
 _FRACTION_ENOUGH: Final = 4e-16
 _TINY: Final = 1e-300
 _HALF: Final = 0.5
@@ -113,25 +115,27 @@ def stirling_error(x: FloatArray) -> FloatArray:
 
 def _log_fraction(a: FloatArray, b: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
     """Return ln of the continued fraction F with I_x(a,b) = x^a y^b F / (a B(a,b)), by Lentz's method."""
-    total = a + b
     # 1 + d_1 = (a + 1 − (a+b) x) / (a + 1), written with y so that it does not cancel near the mean.
-    lead = (1.0 + a * y - b * x) / (a + 1.0)
-    denominator = 1.0 / _away_from_zero(lead)
-    value = denominator.copy()
-    numerator = np.ones_like(value)
+    denominator = 1.0 / _away_from_zero((1.0 + a * y - b * x) / (a + 1.0))
+    value, numerator = denominator.copy(), np.ones_like(denominator)
+    result = value.copy()
+    active = np.arange(value.size)
     for m in range(1, _FRACTION_STEPS):
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        denominator = 1.0 / _away_from_zero(1.0 + even * denominator)
-        numerator = _away_from_zero(1.0 + even / numerator)
-        value = value * denominator * numerator
-        odd = -(a + m) * (total + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        denominator = 1.0 / _away_from_zero(1.0 + odd * denominator)
-        numerator = _away_from_zero(1.0 + odd / numerator)
-        change = denominator * numerator
-        value = value * change
-        if np.all(np.abs(change - 1.0) < _FRACTION_ENOUGH):
-            break
-    return np.log(value)
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        for term in (even, odd):
+            denominator = 1.0 / _away_from_zero(1.0 + term * denominator)
+            numerator = _away_from_zero(1.0 + term / numerator)
+            value = value * denominator * numerator
+        going = np.abs(denominator * numerator - 1.0) >= _FRACTION_ENOUGH
+        if m % _FRACTION_SWEEP == 0 or not np.any(going):
+            result[active] = value
+            active, a, b, x = active[going], a[going], b[going], x[going]
+            denominator, numerator, value = denominator[going], numerator[going], value[going]
+            if active.size == 0:
+                break
+    result[active] = value
+    return np.log(result)
 
 
 def _away_from_zero(values: FloatArray) -> FloatArray:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 
 from rollout.stats import bars, slo, starts
-from rollout.stats.normal_mixture import R_ONE_SIDED
 from tests.calibration.sums import joint_of_sums
 from tests.calibration.trap import (
     BoolArray,
@@ -45,7 +44,10 @@ _SHARED_BURST_CHANCE = 0.2
 _REQUESTS_PLANNED = 20_000
 _START_MINUTES = 10
 _LIFE_MINUTES = 60
-_TUNINGS = {"r = units/150": slo.UNITS_PER_RATIO, "r = 6.638 units/150": slo.UNITS_PER_RATIO / R_ONE_SIDED}
+_TUNINGS = {
+    "r = units/150": slo.COMPLIANCE_UNITS_PER_RATIO,
+    "r = 6.638 units/150": slo.VIOLATION_UNITS_PER_RATIO,
+}
 
 
 class _Traffic(NamedTuple):

@@ -173,7 +173,7 @@ def _alike_users(rng: np.random.Generator, replicates: int) -> list[Claim]:
     spread = exceeding * (1.0 - exceeding / n)
     # No exceedance yet, hence no spread: without a floor the smallest number is taken for certainty.
     z = (exceeding - _LIMIT * n) / np.sqrt(np.maximum(spread, _NO_SPREAD))
-    without_floor = normal_mixture.log_e_less(z, n / slo.UNITS_PER_RATIO)
+    without_floor = normal_mixture.log_e_less(z, n / slo.COMPLIANCE_UNITS_PER_RATIO)
     with_floor = slo.log_e_units_compliance(joint_of_single_requests(exceeding, n), limit=_LIMIT)
     by_fractions = slo.log_e_compliance(exceeding, n, limit=_LIMIT)
     both = bars.both(by_fractions, with_floor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 _MODULUS: Final = 2_147_483_647
@@ -45,5 +46,6 @@ def scaled(values: list[float], *, like: list[float]) -> list[float]:
 
 
 def _deviation(values: list[float]) -> float:
-    mean = sum(values) / len(values)
-    return float((sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5)
+    # fsum, because from Python 3.12 on sum() rounds differently.
+    mean = math.fsum(values) / len(values)
+    return float((math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5)
