@@ -57,10 +57,13 @@ peers: setup ## Compute the golden cases again with independent packages
 docs: setup ## Write the pages that are made from the code
 	@.venv/bin/rollout settings --output markdown > docs/settings.md.new
 	@mv docs/settings.md.new docs/settings.md
+	@$(PY) scripts/formulas.py > docs/formulas.md.new
+	@mv docs/formulas.md.new docs/formulas.md
+	@$(PY) -m tests.golden.peers --write-docs
 
 lock: ## Renew requirements.lock from pyproject.toml (ARGS=--upgrade: the newest releases it allows)
 	@scripts/lock.sh $(ARGS)
 
 clean: ## Remove .venv, caches and what the tools wrote
-	rm -rf .venv .cache build dist
+	rm -rf .venv .venv-peers .cache build dist
 	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
