@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
     options = parser.parse_args()
-    print("measuring the statistics (about a minute) …", flush=True)
+    print("measuring the statistics (some seconds) …", flush=True)
     text = "\n".join(
         [_machine(), "", *_main_table(statistics.main_table()), "", *_families(statistics.family_table())]
     )
@@ -47,8 +47,8 @@ def _main_table(rows: list[Row]) -> list[str]:
     reference = rows[0]
     sizes = statistics.SIZES
     lines = [
-        "| what | "
-        + " | ".join(f"{size:,} experiments" for size in sizes)
+        "| µs per metric; experiments: | "
+        + " | ".join(f"{size:,} at once" for size in sizes)
         + " | ratio to ours | growth exponent |",
         "|---|" + "---:|" * (len(sizes) + 2),
     ]
