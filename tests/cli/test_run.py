@@ -71,10 +71,16 @@ def test_an_exit_code_reaches_the_shell(tmp_path: Path) -> None:
     assert run("extra", home=tmp_path, program=script("return 3")).returncode == 3
 
 
-@pytest.mark.parametrize("body", ["import time; print('ready', flush=True); time.sleep(60)"])
-def test_an_interrupt_is_quiet(body: str, tmp_path: Path) -> None:
+# A shell's background jobs inherit that interrupts are ignored; this process wants to be interrupted.
+WAITING = """import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+print('ready', flush=True)
+time.sleep(60)"""
+
+
+def test_an_interrupt_is_quiet(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, *script(body), "extra"],
+        [sys.executable, *script(WAITING), "extra"],
         env=environment(tmp_path),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
