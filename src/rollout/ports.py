@@ -1,0 +1,68 @@
+"""What the controller needs of the world, in as few words as possible; floor 3 and 4 fill these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from rollout.domain.assignment import Placement
+from rollout.domain.evidence import Evidence
+from rollout.domain.experiment import Experiment, JobState
+from rollout.domain.history import Entry
+from rollout.domain.policy import LocalCommand
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A run as the ledger holds it: its state, and the number of the entry that the state came from."""
+
+    experiment: Experiment
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What became of a wanted split: live everywhere, or refused with the proxy's own words."""
+
+    is_live: bool
+    refusal: str | None = None
+
+
+class EvidenceSource(Protocol):
+    """Where readings come from."""
+
+    def observe(self, experiment: Experiment, now_us: int) -> Evidence:
+        """Return everything known at this look; raise `Retry` when the source cannot be asked."""
+
+
+class Traffic(Protocol):
+    """Where splits go to."""
+
+    def publish(self, placements: tuple[Placement, ...]) -> Published:
+        """Make all proxies follow these splits, and say whether they do; calling it again changes nothing."""
+
+
+class Jobs(Protocol):
+    """Where actions run; a name is started at most once, whatever crashes in between."""
+
+    def start(self, name: str, action: LocalCommand, variables: dict[str, str]) -> None:
+        """Start the action under its name, unless that name was started before."""
+
+    def state(self, name: str) -> JobState | None:
+        """Return what is known of a name, or None when it was never started."""
+
+    def stop(self, name: str) -> None:
+        """End the action of that name, if it runs."""
+
+
+class Ledger(Protocol):
+    """Where state is recorded; a decision and the state it leads to are one transaction."""
+
+    def runs(self) -> tuple[Standing, ...]:
+        """Return every run whose route is still served, in the order in which they were started."""
+
+    def record(self, seen: Standing, experiment: Experiment, entry: Entry) -> bool:
+        """Record the entry and the new state if the run still stands as seen; return whether it did."""
+
+    def history(self, uid: str) -> tuple[Entry, ...]:
+        """Return a run's entries, the oldest first."""
