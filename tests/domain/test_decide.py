@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rollout.domain.decide import decide
 from rollout.domain.decision import Action, Reason
 from rollout.domain.evolve import evolve
-from rollout.domain.experiment import Experiment, JobState, Phase, split_of
+from rollout.domain.experiment import Experiment, JobState, Phase, Wish, split_of
 from rollout.domain.policy import Choice, Decide
 from rollout.domain.verdict import Finding, Judgement
 from tests.domain.scenes import EXPERIMENT, HOUR_US, NOW_US, SECOND_US, judgement, spoiled
@@ -27,6 +27,7 @@ ROLLS_BACK = replace(
 )
 UNPROVEN = {"converted": Finding.UNCLEAR}
 STALE = replace(judgement(), evidence_is_fresh=False)
+WISH = Wish(who="ann", why="the model card is wrong", at_us=NOW_US - SECOND_US)
 MISMATCH = replace(judgement(), split_holds=False)
 
 
@@ -47,6 +48,7 @@ ROWS: list[tuple[Experiment, Judgement, JobState | None, Reason]] = [
     (replace(EXPERIMENT, step=1), judgement(), None, Reason.STEP_PASSED),
     (EXPERIMENT, judgement(errors=Finding.HARMED), None, Reason.METRIC_HARMED),
     (EXPERIMENT, judgement(p99=Finding.HARMED), None, Reason.LIMIT_VIOLATED),
+    (replace(EXPERIMENT, rollback_wish=WISH), judgement(), None, Reason.PERSON_ROLLS_BACK),
     (EXPERIMENT, MISMATCH, None, Reason.MISMATCH_PAUSES),
     (ROLLS_BACK, MISMATCH, None, Reason.MISMATCH_ROLLS_BACK),
     (EXPERIMENT, STALE, None, Reason.EVIDENCE_STALE),

@@ -15,6 +15,8 @@ def decide(experiment: Experiment, judgement: Judgement, job: JobState | None, n
     """Return the next decision of a run that has not ended; harm is looked at before anything else."""
     if experiment.phase is Phase.ROLLING_BACK or experiment.rollback_failed:
         return _while_rolling_back(experiment, job)
+    if experiment.rollback_wish is not None:
+        return Decision(Reason.PERSON_ROLLS_BACK)
     if harmed := judgement.first(Finding.HARMED):
         limit = is_limit(experiment.policy, harmed.metric)
         return Decision(Reason.LIMIT_VIOLATED if limit else Reason.METRIC_HARMED, harmed.metric)

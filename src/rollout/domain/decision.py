@@ -22,6 +22,7 @@ class Action(StrEnum):
 class Reason(Enum):
     """Why: the action it owns, and a sentence for people."""
 
+    PERSON_ROLLS_BACK = (Action.ROLL_BACK, "a person asked for it")
     METRIC_HARMED = (Action.ROLL_BACK, "a metric is proven worse than its margin")
     LIMIT_VIOLATED = (Action.ROLL_BACK, "a limit is proven violated, and the baseline keeps it")
     MISMATCH_ROLLS_BACK = (

@@ -25,7 +25,7 @@ def evolve(experiment: Experiment, judgement: Judgement, decision: Decision, now
         case Action.PROMOTE:
             return replace(seen, phase=Phase.PROMOTING)
         case Action.ROLL_BACK:
-            return replace(seen, phase=Phase.ROLLING_BACK)
+            return replace(seen, phase=Phase.ROLLING_BACK, rollback_wish=None)
         case Action.SETTLE:
             return _settled(seen, decision.reason)
         case _:

@@ -36,6 +36,15 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person asked of a run: to roll it back, with who asked and why, until a decision has answered it."""
+
+    who: str
+    why: str
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Experiment:
     """One revision of one policy's run; times are microseconds since the epoch."""
 
@@ -50,6 +59,7 @@ class Experiment:
     """When evidence was last fresh and complete."""
     rollback_failed: bool = False
     """Whether the action that failed was a rollback's: then traffic stays at zero."""
+    rollback_wish: Wish | None = None
     latches: Mapping[str, float] = field(default_factory=dict)
 
     @property

@@ -1,0 +1,124 @@
+"""What requests leave behind: what one segment adds to the counts, and what the counts then say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+MINUTE_US: Final = 60_000_000
+WINDOW_US: Final = 10_000_000
+"""A unit-window: what one unit did in ten seconds."""
+NO_BLOCK: Final = -1
+"""The block of traffic that belongs to no step: rest, promoted, hold-back."""
+NANO: Final = 1_000_000_000
+"""Fractions are summed as whole billionths, so that sums are exact and reproducible."""
+BASELINE_SERVED: Final = ("control", "holdback", "rest")
+"""The eligible arms that the baseline serves."""
+ELIGIBLE_LEAVES: Final = ("rest", "promoted", "holdback")
+"""Routes without a block whose units are eligible: their rows are kept, those of `rest` when they failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One revision of one experiment, as it stands in the records."""
+
+    experiment: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A latency limit of one run that is counted as requests arrive; `share` may exceed it."""
+
+    identity: int
+    run: Run
+    metric: str
+    limit_us: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a segment adds to one minute of one arm; `durations` are (bucket, requests)."""
+
+    run: Run
+    block: int
+    arm: str
+    minute: int
+    requests: int
+    errors: int
+    left: int
+    fallbacks: int
+    durations: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEvent:
+    """A unit's first attempt failed, under the split that its node had acknowledged."""
+
+    run: Run
+    unit: int
+    ts_us: int
+    arm: str
+    split: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnitWindow:
+    """What a segment adds to one unit's ten seconds; without a unit it is traffic known only by its sums."""
+
+    threshold: int
+    arm: str
+    unit: int | None
+    window: int
+    requests: int
+    exceedances: int
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Everything that one segment adds to the counts."""
+
+    tallies: tuple[Tally, ...] = ()
+    errors: tuple[ErrorEvent, ...] = ()
+    windows: tuple[UnitWindow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RatioSums:
+    """Exact sums over units of y (errors, exceedances) and x (requests); see `fraction_nano`."""
+
+    units: int
+    nonzero: int
+    y: int
+    x: int
+    yy: int
+    xy: int
+    xx: int
+    fraction_nano: int
+    """Σ y/x in billionths, each unit's fraction rounded up: a proof of safety never gains by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """Where closed units belong: their arm, the block of their bucket, and the day they were enrolled."""
+
+    arm: str
+    block: int
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Successes:
+    """Closed units, and how many of them had the outcome."""
+
+    units: int
+    successes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """Distinct enrolled units by (arm, block); units seen in two analysed arms are in none of them."""
+
+    units: dict[tuple[str, int], int]
+    two_armed: int
