@@ -37,7 +37,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a person asked of a run: to roll it back, with who asked and why, until a decision has answered it."""
+    """What a person asked of a run, with who and why, until a decision has answered it."""
 
     who: str
     why: str
