@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test quick check lint format-check ruff types floors format bench calibrate peers docs lock clean
+.PHONY: help setup test quick check lint format-check ruff types floors format demo bench calibrate peers docs lock clean
 
 help: ## List what can be run (this text)
 	@echo "Usage: make TARGET [PYTHON=python3.12] [ARGS=\"…\"]"
@@ -45,6 +45,9 @@ format: setup ## Format the code, and mend what ruff can mend
 	@$(PY) -m ruff format $(SOURCES)
 	@$(PY) -m ruff check --fix $(SOURCES)
 
+demo: setup ## Watch two experiments live through the whole chain, in about a minute (KEEP=1: stay up)
+	@.venv/bin/rollout demo $(if $(KEEP),--keep) $(ARGS)
+
 bench: setup ## Run the benchmarks side by side with their peers
 	@$(PY) -m bench $(ARGS)
 
@@ -59,6 +62,8 @@ docs: setup ## Write the pages that are made from the code
 	@mv docs/settings.md.new docs/settings.md
 	@$(PY) scripts/formulas.py > docs/formulas.md.new
 	@mv docs/formulas.md.new docs/formulas.md
+	@$(PY) scripts/policy_keys.py > docs/policy.md.new
+	@mv docs/policy.md.new docs/policy.md
 	@$(PY) -m tests.golden.peers --write-docs
 
 lock: ## Renew requirements.lock from pyproject.toml (ARGS=--upgrade: the newest releases it allows)

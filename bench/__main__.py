@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import scipy
 
-from bench import statistics
+from bench import statistics, traffic
 from bench.statistics import Row
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+TRAFFIC_BEGIN, TRAFFIC_END = "<!-- traffic measured: begin -->", "<!-- traffic measured: end -->"
 
 
 def main() -> None:
@@ -27,14 +28,20 @@ def main() -> None:
         [_machine(), "", *_main_table(statistics.main_table()), "", *_families(statistics.family_table())]
     )
     print(text)
+    print("\nmeasuring the traffic (some seconds) …", flush=True)
+    changes = "\n".join(traffic.lines(traffic.table()))
+    print(changes)
     if options.write:
-        page = PAGE.read_text()
-        before, rest = page.split(BEGIN)
-        after = rest.split(END)[1]
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+        page = _filled(PAGE.read_text(), text, BEGIN, END)
+        PAGE.write_text(_filled(page, changes, TRAFFIC_BEGIN, TRAFFIC_END))
         print(
             f"\nwritten to {PAGE.relative_to(Path.cwd()) if PAGE.is_relative_to(Path.cwd()) else PAGE.name}"
         )
+
+
+def _filled(page: str, text: str, begin: str, end: str) -> str:
+    before, rest = page.split(begin)
+    return f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}"
 
 
 def _machine() -> str:

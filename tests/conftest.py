@@ -1,8 +1,9 @@
-"""What every test shares: where Hypothesis keeps what it learned, and how it runs in CI."""
+"""What every test shares: where Hypothesis keeps what it learned, CI, and how goldens are renewed."""
 
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
@@ -14,3 +15,14 @@ set_hypothesis_home_dir(ROOT / ".cache" / "hypothesis")
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if "CI" in os.environ else "here")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that writes goldens anew."""
+    parser.addoption("--update-golden", action="store_true", help="write what is made now over the goldens")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether goldens are written anew."""
+    return bool(request.config.getoption("--update-golden"))

@@ -13,7 +13,7 @@ from tests.command import ROOT
 
 # One room of each floor, from the ground up.
 STAIRS = ("stats", "domain", "ports", "lake", "settings", "wiring")
-ADAPTERS = ("controller", "policyfile", "envoy", "lake", "argo", "prometheus", "store", "notify")
+ADAPTERS = ("controller", "commands", "policyfile", "envoy", "lake", "argo", "prometheus", "store", "notify")
 PURE_FLOORS = ("stats", "domain")
 CONTRACTS = {
     contract["id"]: contract
@@ -80,9 +80,10 @@ def house(folder: Path) -> Path:
 def build_what_is_imported(package: Path, content: str) -> None:
     """Make the rooms that an injected import names, where they are still to come."""
     for word in content.replace(",", " ").split():
-        if word.startswith("rollout.") and not (package / word.split(".")[1]).exists():
+        if word.startswith("rollout."):
             room = word.removeprefix("rollout.")
-            if not (package / f"{room}.py").exists():
+            place = package / room.replace(".", "/")
+            if not place.exists() and not place.with_suffix(".py").exists():
                 add(package, room, "")
 
 
@@ -114,8 +115,9 @@ def test_a_forbidden_import_breaks_its_contract(
     add(package, module, content)
     result = lint(tmp_path)
     assert result.returncode == 1
-    broken = [line for line in result.stdout.splitlines() if line.endswith(" BROKEN")]
-    assert f"{CONTRACTS[contract]['name']} BROKEN" in broken
+    # The verdict may be followed by how many imports the contract allows.
+    broken = [line.partition(" BROKEN")[0] for line in result.stdout.splitlines() if " BROKEN" in line]
+    assert CONTRACTS[contract]["name"] in broken
 
 
 def test_allowed_imports_break_nothing(tmp_path: Path) -> None:

@@ -8,6 +8,9 @@ import pytest
 
 from rollout.cli.root import VERBS
 from rollout.cli.settings import reference
+from rollout.policyfile.collisions import collisions
+from rollout.policyfile.reading import read
+from rollout.policyfile.reference import renewed
 from rollout.settings import Settings, variable
 from tests.command import ROOT, environment, run
 
@@ -94,6 +97,36 @@ def test_every_command_of_the_readme_works(command: str, tmp_path: Path) -> None
 def test_the_settings_page_is_made_from_the_code() -> None:
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     assert page == reference(Settings), "run: make docs"
+
+
+def test_the_table_of_keys_is_made_from_the_code() -> None:
+    page = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    assert page == renewed(page), "run: make docs"
+
+
+POLICIES = {
+    **{file.name: file.read_text(encoding="utf-8") for file in sorted((ROOT / "policies").glob("*.yaml"))},
+    **{
+        f"{page.name} {number}": block
+        for page in PAGES
+        for number, block in enumerate(
+            re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+        )
+        if "kind: RolloutPolicy" in block
+    },
+}
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_every_policy_shown_lints_clean(name: str) -> None:
+    assert read(POLICIES[name], name).findings == ()
+    assert not LEAK.search(POLICIES[name])
+
+
+def test_policies_collide_with_none_of_their_neighbours() -> None:
+    files = sorted((ROOT / "policies").glob("*.yaml"))
+    assert files
+    assert collisions([read(file.read_text(encoding="utf-8"), file.name) for file in files]) == []
 
 
 def test_every_decision_is_listed_and_has_its_four_parts() -> None:

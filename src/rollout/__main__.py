@@ -1,8 +1,24 @@
 """Start the `rollout` command: `rollout`, or `python -m rollout`."""
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from rollout.domain.judge import Patience
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells word it
+
+
+def _open_house(
+    folder: "Path", *, proxy_port: int, control_port: int, patience: "Patience"
+) -> "AbstractContextManager[None]":
+    """Open the whole house; only now are its parts imported."""
+    from rollout.wiring import open_house  # noqa: PLC0415
+
+    return open_house(folder, proxy_port=proxy_port, control_port=control_port, patience=patience)
 
 
 def main() -> None:
@@ -11,7 +27,7 @@ def main() -> None:
         # Imported here, so that an interrupt during the imports shows no traceback either.
         from rollout.cli.run import run  # noqa: PLC0415
 
-        code = run(sys.argv[1:])
+        code = run(sys.argv[1:], _open_house)
     except KeyboardInterrupt:
         code = INTERRUPTED
     sys.exit(code)

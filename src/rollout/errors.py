@@ -4,7 +4,15 @@
 RolloutError             something a person can act on                              exit 2
 ├── WrongUsage           the command line cannot be understood                      exit 2
 ├── WrongSettings        a setting, its file or its variable cannot be used         exit 2
+├── WrongPolicy          a policy file says what cannot be run                      exit 2
+├── NotReadable          what was named cannot be read                              exit 2
 ├── OutputFailed         what was asked for could not be written                    exit 2
+├── WrongTraffic         the proxy cannot do what a policy asks for                 exit 2
+├── ProxyFailed          Envoy does not start or does not stay up                   exit 2
+├── ControlPlaneFailed   the control plane is not there, or answers wrongly         exit 2
+├── RequestRefused       the control plane refuses what was asked for               exit 2
+├── Retry                something outside does not answer now: it is asked again   exit 2
+├── Stop                 asking again soon cannot help: a person has to act         exit 2
 └── Unexpected           a defect of ours: the details are in a file, never shown   exit 2
 ```
 
@@ -71,8 +79,40 @@ class WrongSettings(RolloutError):
     """A setting, the file it stands in or its variable cannot be used."""
 
 
+class WrongPolicy(RolloutError):
+    """A policy file says what cannot be run."""
+
+
+class NotReadable(RolloutError):
+    """What was named cannot be read."""
+
+
 class OutputFailed(RolloutError):
     """What was asked for could not be written."""
+
+
+class WrongTraffic(RolloutError):
+    """The proxy cannot do what a policy asks for."""
+
+
+class ProxyFailed(RolloutError):
+    """Envoy does not start or does not stay up."""
+
+
+class ControlPlaneFailed(RolloutError):
+    """The control plane is not there, or does not answer as agreed."""
+
+
+class RequestRefused(RolloutError):
+    """The control plane refuses what was asked for."""
+
+
+class Retry(RolloutError):
+    """Something outside does not answer now; the loop asks again, later each time."""
+
+
+class Stop(RolloutError):
+    """Asking again soon cannot help, for a person has to act; the loop asks at its slowest pace."""
 
 
 class Unexpected(RolloutError):

@@ -14,10 +14,11 @@ from rollout.domain.policy import LocalCommand
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A run as the ledger holds it: its state, and the number of the entry that the state came from."""
+    """A run as the ledger holds it: its state, how often that was recorded, and the newest entry."""
 
     experiment: Experiment
     version: int
+    last: Entry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Traffic(Protocol):
     """Where splits go to."""
 
     def publish(self, placements: tuple[Placement, ...]) -> Published:
-        """Make all proxies follow these splits, and say whether they do; calling it again changes nothing."""
+        """Make all proxies follow these splits; say within seconds whether they do. It may be repeated."""
 
 
 class Jobs(Protocol):
@@ -52,7 +53,7 @@ class Jobs(Protocol):
         """Return what is known of a name, or None when it was never started."""
 
     def stop(self, name: str) -> None:
-        """End the action of that name, if it runs."""
+        """Have the action of that name end within a minute, by force if need be, if it runs."""
 
 
 class Ledger(Protocol):
@@ -61,8 +62,8 @@ class Ledger(Protocol):
     def runs(self) -> tuple[Standing, ...]:
         """Return every run whose route is still served, in the order in which they were started."""
 
-    def record(self, seen: Standing, experiment: Experiment, entry: Entry) -> bool:
-        """Record the entry and the new state if the run still stands as seen; return whether it did."""
+    def record(self, seen: Standing, experiment: Experiment, entry: Entry | None) -> bool:
+        """Record state, and an entry when one is due, if the run still stands as seen; return whether."""
 
     def history(self, uid: str) -> tuple[Entry, ...]:
         """Return a run's entries, the oldest first."""

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -125,6 +125,21 @@ class Settings(BaseSettings):
     details_folder: Path = Field(
         Path("~/.local/state/rollout"),
         description="Where the details of an unexpected problem are written; the newest 20 are kept.",
+    )
+
+    control_url: str = Field(
+        "http://127.0.0.1:8640",
+        description="The control plane that verbs about experiments ask, such as `rollout status`.",
+    )
+    control_timeout_s: float = Field(
+        10.0, gt=0, le=600, description="How long a verb waits for each answer of the control plane."
+    )
+    token: SecretStr | None = Field(
+        None, description="The token that the control plane asks for; it wins over `token_file`."
+    )
+    token_file: Path = Field(
+        Path("~/.local/state/rollout/token"),
+        description="The file that holds the token; the default one may be absent.",
     )
 
     @classmethod

@@ -2,19 +2,40 @@
 
 import os
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from rollout.domain.judge import Patience
     from rollout.settings import Color, Loaded, Settings
+
+
+class HouseOpener(Protocol):
+    """Opens a whole house in this process; the floor above the command hands it down."""
+
+    def __call__(
+        self, folder: "Path", *, proxy_port: int, control_port: int, patience: "Patience"
+    ) -> "AbstractContextManager[None]":
+        """Return a context in which proxy, control plane and recorders run."""
 
 
 class Invocation:
     """One run of the `rollout` command."""
 
-    def __init__(self) -> None:
+    def __init__(self, open_house: HouseOpener | None = None) -> None:
         self.options: dict[str, object] = {}
+        self._open_house = open_house
+
+    @property
+    def open_house(self) -> HouseOpener:
+        """What opens a house, for the verbs that run one."""
+        if self._open_house is None:
+            raise RuntimeError("this command was started without a house to open")
+        return self._open_house
 
     @cached_property
     def loaded(self) -> "Loaded[Settings]":

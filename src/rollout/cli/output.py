@@ -64,7 +64,7 @@ def failure_of_output(error: OSError) -> OutputClosed | OutputFailed | None:
 
 def print_json(value: object) -> None:
     """Print one JSON document."""
-    write(json.dumps(value, indent=2, ensure_ascii=not _speaks_unicode()) + "\n")
+    write(json.dumps(value, indent=2, ensure_ascii=not speaks_unicode()) + "\n")
 
 
 def print_table(rows: Sequence[Mapping[str, str]], color: "Color") -> None:
@@ -83,13 +83,23 @@ def print_table(rows: Sequence[Mapping[str, str]], color: "Color") -> None:
     write("".join(f"{line.rstrip()}\n" for line in buffer.getvalue().splitlines()))
 
 
+def wants_color(color: "Color", *, on_terminal: bool) -> bool:
+    """Say whether to colour, by the setting, the environment and where the output goes."""
+    from rollout.settings import Color
+
+    plain = bool(os.environ.get("NO_COLOR")) or not moves_cursor()
+    return color is Color.ALWAYS or (color is Color.AUTO and on_terminal and not plain)
+
+
+def moves_cursor() -> bool:
+    """Say whether the terminal, if there is one, is more than a printer."""
+    return os.environ.get("TERM") not in {"dumb", "unknown"}
+
+
 def _console(buffer: io.StringIO, color: "Color", *, on_terminal: bool) -> "Console":
     from rich.console import Console
 
-    from rollout.settings import Color
-
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") in {"dumb", "unknown"}
-    colored = color is Color.ALWAYS or (color is Color.AUTO and on_terminal and not plain)
+    colored = wants_color(color, on_terminal=on_terminal)
     return Console(
         file=buffer,
         force_terminal=colored,
@@ -103,7 +113,8 @@ def _console(buffer: io.StringIO, color: "Color", *, on_terminal: bool) -> "Cons
     )
 
 
-def _speaks_unicode() -> bool:
+def speaks_unicode() -> bool:
+    """Say whether standard output can carry every sign."""
     return sys.stdout is not None and sys.stdout.encoding.lower().replace("-", "") == "utf8"
 
 

@@ -11,7 +11,15 @@ from rollout.errors import EXIT_CODE_MEANINGS
 # Found when asked for: a verb's module is read only when it runs or is listed.
 VERBS: Mapping[str, str] = {
     "completion": "rollout.cli.completion",
+    "demo": "rollout.cli.demo",
+    "explain": "rollout.cli.explain",
+    "lint": "rollout.cli.lint",
+    "report": "rollout.cli.report",
+    "rollback": "rollout.cli.rollback",
     "settings": "rollout.cli.settings",
+    "start": "rollout.cli.start",
+    "status": "rollout.cli.status",
+    "up": "rollout.cli.up",
     "version": "rollout.cli.version",
 }
 
@@ -64,6 +72,9 @@ def _print_version(context: click.Context, _option: click.Parameter, wanted: obj
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=epilog(
         {
+            "rollout demo": "the whole chain in about two minutes",
+            "rollout up": "proxy and control plane on this machine",
+            "rollout lint policies/": "every mistake in policy files",
             "rollout settings": "what can be set, what it is now, and why",
             "rollout version --output json": "what to name in a report of a defect",
             "rollout settings --help": "help for one verb",

@@ -120,7 +120,7 @@ def assign(placement: Placement, unit: str | None) -> str:
 
 
 def owner_of(placements: tuple[Placement, ...], path: str) -> Placement | None:
-    """Return whose route a request path belongs to: the longest path that ends at a boundary, or nobody's."""
+    """Return whose a path is, as Envoy normalised it: the longest that ends at a boundary, or nobody's."""
     for placement in sorted(placements, key=lambda one: -len(one.policy.path)):
         stem = placement.policy.path.rstrip("/")
         if path == stem or path.startswith((stem + "/", stem + "?")):

@@ -25,7 +25,8 @@ def evolve(experiment: Experiment, judgement: Judgement, decision: Decision, now
         case Action.PROMOTE:
             return replace(seen, phase=Phase.PROMOTING)
         case Action.ROLL_BACK:
-            return replace(seen, phase=Phase.ROLLING_BACK, rollback_wish=None)
+            # A person's wish stays: afterwards it says who asked, and why.
+            return replace(seen, phase=Phase.ROLLING_BACK)
         case Action.SETTLE:
             return _settled(seen, decision.reason)
         case _:

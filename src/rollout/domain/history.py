@@ -14,7 +14,7 @@ class Entry:
     """A look that was recorded: a decision, the state that followed from it, and what was seen."""
 
     number: int
-    """Counts from 1 within a run, without gaps: the version that the state has since."""
+    """Counts from 1 within a run, without gaps."""
     at_us: int
     decision: Decision
     phase: Phase

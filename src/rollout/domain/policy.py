@@ -11,6 +11,10 @@ WHOLE_BP: Final = 10_000
 """All traffic, in basis points; also the number of buckets."""
 
 
+RETRY_PAUSE_S: Final = 0.025
+"""The longest pause between the candidate's try and the fallback's."""
+
+
 class Role(StrEnum):
     """What a metric is for."""
 

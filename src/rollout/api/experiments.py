@@ -1,0 +1,107 @@
+"""Where experiments are started, looked at, explained and rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import ValidationError
+
+from rollout.api.body import read_body
+from rollout.api.desk import Desk
+from rollout.api.problems import Refusal, lowered
+from rollout.client.answers import (
+    MAXIMUM_PAGE,
+    MAXIMUM_POLICY_BYTES,
+    ExperimentAnswer,
+    ExperimentsAnswer,
+    HistoryAnswer,
+    ReportFormat,
+    RollbackAnswer,
+    RollbackRequest,
+    StartedAnswer,
+)
+from rollout.errors import Problem
+
+MAXIMUM_REQUEST_BYTES: Final = 16 * 1024
+MAXIMUM_FILE_CHARACTERS: Final = 200
+MEDIA_TYPES: Final = {
+    ReportFormat.HTML: "text/html",
+    ReportFormat.MARKDOWN: "text/markdown",
+    ReportFormat.JSON: "application/json",
+}
+FileName = Annotated[
+    str, Query(max_length=MAXIMUM_FILE_CHARACTERS, description="How findings name the policy.")
+]
+After = Annotated[int, Query(ge=0, lt=2**62)]
+Limit = Annotated[int, Query(ge=1, le=MAXIMUM_PAGE)]
+
+
+def experiments_router(desk: Desk, allowed: Callable[[Request], None]) -> APIRouter:
+    """Return the routes about experiments, for whom `allowed` lets in."""
+    router = APIRouter(prefix="/v1/experiments", dependencies=[Depends(allowed)], tags=["experiments"])
+
+    @router.post("", responses={201: {"model": StartedAnswer}})
+    async def start(request: Request, response: Response, file: FileName = "policy") -> StartedAnswer:
+        content = await read_body(request, MAXIMUM_POLICY_BYTES)
+        started = await run_in_threadpool(desk.start, content, file)
+        response.status_code = HTTPStatus.CREATED if started.is_new else HTTPStatus.OK
+        return started
+
+    @router.get("")
+    def list_all() -> ExperimentsAnswer:
+        return ExperimentsAnswer(experiments=desk.experiments())
+
+    @router.get("/{name}")
+    def show(name: str) -> ExperimentAnswer:
+        return desk.experiment(name)
+
+    @router.get("/{name}/history")
+    def history(name: str, after: After = 0, limit: Limit = MAXIMUM_PAGE) -> HistoryAnswer:
+        return desk.history(name, after=after, limit=limit)
+
+    @router.post("/{name}/rollback", responses={202: {"model": RollbackAnswer}})
+    async def roll_back(name: str, request: Request, response: Response) -> RollbackAnswer:
+        wanted = _wanted(await read_body(request, MAXIMUM_REQUEST_BYTES))
+        asked = await run_in_threadpool(desk.roll_back, name, wanted)
+        response.status_code = HTTPStatus.ACCEPTED if asked.is_new else HTTPStatus.OK
+        return asked
+
+    @router.get("/{name}/report", response_class=Response)
+    def report(name: str, format: ReportFormat = ReportFormat.HTML) -> Response:  # noqa: A002 (the query's key)
+        return Response(desk.report(name, format), media_type=MEDIA_TYPES[format])
+
+    return router
+
+
+def readiness_router(check: Callable[[], object]) -> APIRouter:
+    """Return `/readyz`: fine when the check returns, 503 when it raises; it needs no token."""
+    router = APIRouter()
+
+    @router.get("/readyz", include_in_schema=False)
+    def readyz() -> dict[str, str]:
+        try:
+            check()
+        except Exception as error:
+            problem = Problem("/readyz", "not ready", "see the control plane's log")
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, problem) from error
+        return {"status": "ready"}
+
+    return router
+
+
+def _wanted(content: bytes) -> RollbackRequest:
+    """Return what a body asks for; refuse it with every mistake."""
+    try:
+        return RollbackRequest.model_validate_json(content)
+    except ValidationError as error:
+        problems = [
+            Problem(
+                ".".join(map(str, one["loc"])) or "body", lowered(one["msg"]), 'send {"who": "…", "why": "…"}'
+            )
+            for one in error.errors(include_url=False, include_input=False)
+        ]
+        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, *problems) from None

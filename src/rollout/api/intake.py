@@ -1,0 +1,67 @@
+"""Where nodes hand in their segments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Final, assert_never
+
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, status
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from rollout.api.body import read_body
+from rollout.intake.intake import Answer, Filed, Intake, OutOfTurn, Refused
+from rollout.lake.query import Kind
+from rollout.lake.segments import LOG, NODE
+from rollout.store.counts import Told
+
+LARGEST_SEGMENT: Final = 32 * 2**20
+LARGEST_OFFSET: Final = 10**15 - 1
+NodeName = Annotated[str, Path(pattern=f"^{NODE.pattern}$")]
+LogName = Annotated[str, Path(pattern=f"^{LOG.pattern}$")]
+
+
+class Cut(BaseModel):
+    """Which bytes of the log a segment holds, and what comes with them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: Annotated[int, Field(ge=0, le=LARGEST_OFFSET)]
+    end: Annotated[int, Field(ge=0, le=LARGEST_OFFSET)]
+    watermark_us: Annotated[int, Field(ge=0, lt=2**62)] = 0
+    bad_lines: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+
+def intake_router(intake: Intake, allowed: Callable[[Request], None]) -> APIRouter:
+    """Return the routes of an intake, for whom `allowed` lets in."""
+    router = APIRouter(prefix="/v1", dependencies=[Depends(allowed)], tags=["intake"])
+
+    @router.post("/segments/{kind}/{node}/{log}")
+    async def accept(
+        request: Request, kind: Kind, node: NodeName, log: LogName, cut: Annotated[Cut, Query()]
+    ) -> JSONResponse:
+        if cut.end < cut.start:
+            raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "end: must not be before start")
+        told = Told(kind, node, log, cut.start, cut.end, cut.watermark_us, cut.bad_lines)
+        body = await read_body(request, LARGEST_SEGMENT)
+        return _answered(await run_in_threadpool(intake.accept, told, body))
+
+    @router.delete("/nodes/{node}", status_code=status.HTTP_204_NO_CONTENT)
+    async def forget(node: NodeName) -> None:
+        if not await run_in_threadpool(intake.forget_node, node):
+            raise HTTPException(status.HTTP_404_NOT_FOUND, f"node '{node}' holds no watermark")
+
+    return router
+
+
+def _answered(answer: Answer) -> JSONResponse:
+    match answer:
+        case Filed(cursor):
+            return JSONResponse({"cursor": cursor})
+        case OutOfTurn(cursor):
+            return JSONResponse({"cursor": cursor}, status.HTTP_409_CONFLICT)
+        case Refused(why):
+            return JSONResponse({"detail": why}, status.HTTP_422_UNPROCESSABLE_CONTENT)
+        case _:
+            assert_never(answer)

@@ -1,0 +1,185 @@
+"""From the domain to what the API says: pure functions that fill the client's shapes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from rollout.client.answers import (
+    DecisionAnswer,
+    EntryAnswer,
+    ExperimentAnswer,
+    HistoryAnswer,
+    LookAnswer,
+    Scale,
+    VerdictAnswer,
+    WishAnswer,
+)
+from rollout.domain.experiment import ENDED, Experiment, Wish, split_of
+from rollout.domain.history import Entry
+from rollout.domain.judge import FALLBACK
+from rollout.domain.policy import WHOLE_BP, Metric, MetricType, Policy
+from rollout.domain.verdict import Verdict
+from rollout.ports import Standing
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def experiment_answer(standing: Standing, since_us: int) -> ExperimentAnswer:
+    """Say where a run stands, and since when its last decision has been the same."""
+    experiment, last = standing.experiment, standing.last
+    policy = experiment.policy
+    return ExperimentAnswer(
+        name=policy.name,
+        uid=experiment.uid,
+        revision=experiment.revision,
+        owner=policy.owner,
+        path=policy.path,
+        baseline=policy.baseline.version,
+        candidates=tuple(version.version for version in policy.candidates),
+        phase=experiment.phase.value,
+        has_ended=is_over(experiment),
+        step=experiment.step + 1,
+        steps=len(policy.steps),
+        weight_bp=weight_bp(experiment),
+        step_weights_bp=tuple(step.weight_bp for step in policy.steps),
+        started_at=moment(experiment.started_us),
+        step_entered_at=moment(experiment.step_entered_us),
+        decision=None if last is None else _decision_answer(last, since_us),
+        look=None if last is None else look_answer(policy, last),
+        rollback_wish=None if experiment.rollback_wish is None else _wish_answer(experiment.rollback_wish),
+    )
+
+
+def is_over(experiment: Experiment) -> bool:
+    """Return whether nothing more happens to a run: a failed rollback has taken its traffic all the same."""
+    return experiment.phase in ENDED or experiment.rollback_failed
+
+
+def weight_bp(experiment: Experiment) -> int:
+    """Return each candidate's present share of the traffic."""
+    split = split_of(experiment)
+    if split.is_promoted:
+        return WHOLE_BP
+    return experiment.policy.steps[split.steps_on - 1].weight_bp if split.steps_on else 0
+
+
+def history_answer(
+    experiment: Experiment, entries: Sequence[Entry], *, after: int, limit: int
+) -> HistoryAnswer:
+    """Return one page: the entries whose number is greater than `after`."""
+    rest = [entry for entry in entries if entry.number > after]
+    page = rest[:limit]
+    return HistoryAnswer(
+        name=experiment.policy.name,
+        uid=experiment.uid,
+        total=len(entries),
+        entries=tuple(entry_answer(experiment.policy, entry) for entry in page),
+        next_after=page[-1].number if len(rest) > len(page) else None,
+    )
+
+
+def entry_answer(policy: Policy, entry: Entry) -> EntryAnswer:
+    """Say what was decided at one look, and what was seen."""
+    return EntryAnswer(
+        number=entry.number,
+        at=moment(entry.at_us),
+        action=entry.decision.action.value,
+        reason=entry.decision.reason.name,
+        sentence=entry.decision.reason.meaning,
+        metric=entry.decision.metric,
+        phase=entry.phase.value,
+        step=entry.step + 1,
+        look=look_answer(policy, entry),
+    )
+
+
+def look_answer(policy: Policy, entry: Entry) -> LookAnswer:
+    """Say what one look saw."""
+    judgement = entry.judgement
+    return LookAnswer(
+        at=moment(entry.at_us),
+        watermark=None if entry.watermark_us is None else moment(entry.watermark_us),
+        evidence_is_fresh=judgement.evidence_is_fresh,
+        split_holds=judgement.split_holds,
+        units_in_step=judgement.units_in_step,
+        verdicts=tuple(verdict_answer(policy, verdict) for verdict in judgement.verdicts),
+    )
+
+
+def verdict_answer(policy: Policy, verdict: Verdict) -> VerdictAnswer:
+    """Say what the evidence says of one metric."""
+    metric = next((metric for metric in policy.metrics if metric.name == verdict.metric), None)
+    limit = _limit(policy, verdict.metric, metric)
+    return VerdictAnswer(
+        metric=verdict.metric,
+        role=None if metric is None else metric.role.value,
+        finding=verdict.finding.value,
+        proof=progress(verdict.latched_proof, verdict.proof_bar),
+        harm=progress(verdict.log_e_harm, verdict.harm_bar),
+        log_e_proof=_finite(verdict.log_e_proof),
+        log_e_harm=_finite(verdict.log_e_harm),
+        latched_proof=_finite(verdict.latched_proof),
+        proof_bar=_finite(verdict.proof_bar),
+        harm_bar=_finite(verdict.harm_bar),
+        scale=Scale.LIFT if limit is None else Scale.SHARE,
+        limit=limit,
+        estimate=_finite(verdict.estimate),
+        interval=None
+        if verdict.interval is None
+        else (_finite(verdict.interval[0]), _finite(verdict.interval[1])),
+        is_immature=verdict.is_immature,
+        is_outage=verdict.is_outage,
+    )
+
+
+def progress(log_e: float, bar: float) -> float:
+    """Return how far a log e-value has come to its bar, 0 to 1; nothing is known without a bar."""
+    if math.isnan(log_e) or not bar > 0:
+        return 0.0
+    return min(max(log_e / bar, 0.0), 1.0)
+
+
+def moment(at_us: int) -> datetime:
+    """Return microseconds since the epoch as a moment, exactly."""
+    return EPOCH + timedelta(microseconds=at_us)
+
+
+def unbroken_since_us(last: Entry, entries: Sequence[Entry]) -> int:
+    """Return when the decision of the last entry was first taken, without another one since."""
+    since_us = last.at_us
+    for entry in reversed(entries):
+        if entry.decision != last.decision:
+            break
+        since_us = entry.at_us
+    return since_us
+
+
+def _decision_answer(last: Entry, since_us: int) -> DecisionAnswer:
+    return DecisionAnswer(
+        number=last.number,
+        action=last.decision.action.value,
+        reason=last.decision.reason.name,
+        sentence=last.decision.reason.meaning,
+        metric=last.decision.metric,
+        at=moment(last.at_us),
+        since=moment(since_us),
+    )
+
+
+def _wish_answer(wish: Wish) -> WishAnswer:
+    return WishAnswer(who=wish.who, why=wish.why, at=moment(wish.at_us))
+
+
+def _limit(policy: Policy, name: str, metric: Metric | None) -> float | None:
+    """Return the share that a metric must stay below, or None where it is compared with the control."""
+    if metric is not None and metric.type is MetricType.LATENCY and metric.quantile is not None:
+        return round(1.0 - metric.quantile, 9)
+    return policy.resilience.max_fallback if name == FALLBACK and metric is None else None
+
+
+def _finite(number: float | None) -> float | None:
+    """Return a number that JSON can write, or nothing."""
+    return number if number is not None and math.isfinite(number) else None

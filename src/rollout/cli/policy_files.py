@@ -1,0 +1,71 @@
+"""Find and read the policy files that a command line names: files, folders, and `-` for standard input."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rollout.errors import NotReadable, Problem
+
+if TYPE_CHECKING:
+    from rollout.policyfile.reading import Reading
+
+STANDARD_INPUT = "-"
+SHOWN_INPUT = "stdin"
+ENDINGS = frozenset({".yaml", ".yml"})
+MAXIMUM_FILES = 10_000
+
+
+def read_all(names: Sequence[str]) -> "tuple[list[Reading], list[Problem]]":
+    """Read every policy once, in the order named, a folder's in alphabetical order.
+
+    Also returns one problem for each name that leads to no policy.
+    """
+    files, problems = _files(names)
+    readings = []
+    for file in files:
+        try:
+            readings.append(_read(file))
+        except OSError as error:
+            problems.append(_unreadable(str(file), error))
+    return readings, problems
+
+
+def _files(names: Sequence[str]) -> tuple[list[Path | None], list[Problem]]:
+    """Return the files, none standing for standard input, and what is wrong with the names."""
+    found: dict[object, Path | None] = {}
+    problems = []
+    for name in names:
+        if name == STANDARD_INPUT:
+            found.setdefault(STANDARD_INPUT, None)
+            continue
+        path = Path(name)
+        inside = list(_policies_below(path)) if path.is_dir() else [path]
+        if not inside:
+            remedy = "name a folder that holds policies"
+            problems.append(Problem(name, "no file in it ends in .yaml or .yml", remedy))
+        for file in inside:
+            found.setdefault(file.resolve(), file)
+    if len(found) > MAXIMUM_FILES:
+        what = f"{len(found)} files, more than {MAXIMUM_FILES}"
+        raise NotReadable(Problem("rollout lint", what, "name fewer at a time"), *problems)
+    return list(found.values()), problems
+
+
+def _policies_below(folder: Path) -> Iterator[Path]:
+    for file in sorted(folder.rglob("*")):
+        inside = file.relative_to(folder).parts
+        if file.suffix in ENDINGS and file.is_file() and not any(part.startswith(".") for part in inside):
+            yield file
+
+
+def _read(file: Path | None) -> "Reading":
+    from rollout.policyfile.reading import MAXIMUM_BYTES, read_bytes, read_file
+
+    if file is None:
+        return read_bytes(sys.stdin.buffer.read(MAXIMUM_BYTES + 1), SHOWN_INPUT)
+    return read_file(file)
+
+
+def _unreadable(name: str, error: OSError) -> Problem:
+    return Problem(name, (error.strerror or str(error)).lower(), "name a policy file that can be read")

@@ -1,0 +1,87 @@
+"""`rollout start`: check a policy, hand it to the control plane, and say what was started."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rollout.cli.invocation import Invocation, pass_invocation
+from rollout.cli.output import output_option, print_json, write
+from rollout.cli.root import epilog
+from rollout.errors import ExitCode, NotReadable, Problem
+
+if TYPE_CHECKING:
+    from rollout.client.answers import StartedAnswer
+
+
+@click.command(
+    "start",
+    epilog=epilog(
+        {
+            "rollout start policies/churn.yaml": "check it, then start it",
+            "rollout start churn.yaml && rollout status churn-v2 --watch": "and watch it",
+            "cat churn.yaml | rollout start -": "from standard input",
+        }
+    ),
+)
+@click.argument("policy", metavar="POLICY")
+@output_option
+@pass_invocation
+def verb(invocation: Invocation, policy: str, output: str | None) -> int:
+    """Start the experiment that a policy file describes.
+
+    POLICY is a file, or - for standard input. It is checked first: errors give exit code 1, and nothing is
+    started. Starting the same policy twice changes nothing.
+    """
+    from rollout.cli.control import control_plane
+    from rollout.cli.policy_files import SHOWN_INPUT, STANDARD_INPUT
+    from rollout.policyfile.finding import worded
+    from rollout.policyfile.reading import read_bytes
+
+    form = output or invocation.settings.output
+    file = SHOWN_INPUT if policy == STANDARD_INPUT else policy
+    content = _content(policy)
+    reading = read_bytes(content, file)
+    for finding in reading.findings:
+        click.echo(worded(finding), err=True)
+    if reading.policy is None:
+        click.echo(f"{file}: nothing was started", err=True)
+        return ExitCode.FINDINGS
+    with control_plane(invocation.settings) as control:
+        started = control.start(content, file=file)
+    if form == "json":
+        print_json(started.model_dump(mode="json"))
+    else:
+        write(_text(started))
+    return ExitCode.FINE
+
+
+def _content(policy: str) -> bytes:
+    """Return what the file holds, or enough of it to see that it is too large."""
+    from rollout.cli.policy_files import STANDARD_INPUT
+    from rollout.policyfile.reading import MAXIMUM_BYTES
+
+    if policy == STANDARD_INPUT:
+        return sys.stdin.buffer.read(MAXIMUM_BYTES + 1)
+    try:
+        with Path(policy).open("rb") as stream:
+            return stream.read(MAXIMUM_BYTES + 1)
+    except OSError as error:
+        what = (error.strerror or str(error)).lower()
+        raise NotReadable(Problem(policy, what, "name a policy file that can be read")) from None
+
+
+def _text(started: "StartedAnswer") -> str:
+    from rollout.cli.words import moment, place, weight
+
+    run = started.experiment
+    if not started.is_new:
+        return f"{run.name} has this policy since {moment(run.started_at)} UTC: {run.phase}, {place(run)}\n"
+    story = ", ".join(weight(basis_points) for basis_points in run.step_weights_bp)
+    versions = f"{', '.join(run.candidates)} against {run.baseline} on {run.path}"
+    return (
+        f"started {run.name} ({run.uid}): {versions}\n"
+        f"steps per candidate: {story}\n"
+        f"watch it: rollout status {run.name} --watch\n"
+    )

@@ -1,0 +1,130 @@
+"""What the control plane answered, in plain words: the sentences and cells of every verb about runs."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rollout.client.answers import EntryAnswer, ExperimentAnswer, VerdictAnswer
+
+UNITS_S = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+BAR_CELLS = 12
+ABSENT = "-"
+
+
+def moment(at: datetime) -> str:
+    """Write a moment to the second, in UTC."""
+    return f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+def duration(seconds: float) -> str:
+    """Write a duration in its two largest units: `4m 12s`."""
+    left = max(int(seconds), 0)
+    parts: list[str] = []
+    for unit, size in UNITS_S:
+        if left >= size or (unit == "s" and not parts):
+            parts.append(f"{left // size}{unit}")
+            left %= size
+        elif parts:
+            break
+    return " ".join(parts[:2])
+
+
+def weight(basis_points: int) -> str:
+    """Write a share of the traffic: `12.5%`."""
+    return f"{basis_points / 100:g}%"
+
+
+def share(value: float) -> str:
+    """Write a share of requests with the digits that it needs: `0.4%`, `12%`."""
+    return f"{value * 100:.2g}%" if abs(value) < 1.0 else f"{value * 100:.0f}%"
+
+
+def lift(value: float) -> str:
+    """Write a change relative to the control: `+11.0%`."""
+    return f"{value * 100:+.1f}%"
+
+
+def place(experiment: "ExperimentAnswer") -> str:
+    """Say where a run stands: `step 2 of 3 at 10%`."""
+    return f"step {experiment.step} of {experiment.steps} at {weight(experiment.weight_bp)}"
+
+
+def reason(sentence: str, metric: str | None) -> str:
+    """Write a decision's reason, and the metric it speaks of."""
+    return sentence if metric is None else f"{metric}: {sentence}"
+
+
+def decision(experiment: "ExperimentAnswer") -> str:
+    """Write the last decision with its reason."""
+    if experiment.decision is None:
+        return "the first look is still to come"
+    found = experiment.decision
+    return f"{found.action}: {reason(found.sentence, found.metric)}"
+
+
+def standing(experiment: "ExperimentAnswer") -> str:
+    """Write a run as one line, for logs and pipes."""
+    at = experiment.started_at if experiment.decision is None else experiment.decision.at
+    parts = (moment(at), experiment.name, experiment.phase, place(experiment), decision(experiment))
+    return "  ".join(parts)
+
+
+def estimate(verdict: "VerdictAnswer") -> str:
+    """Write a verdict's estimate on its own scale."""
+    return ABSENT if verdict.estimate is None else _number(verdict, verdict.estimate)
+
+
+def interval(verdict: "VerdictAnswer") -> str:
+    """Write a verdict's interval, or where it is open."""
+    if verdict.interval is None:
+        return ABSENT
+    low, high = verdict.interval
+    if low is None or high is None:
+        known = high if low is None else low
+        bound = "" if known is None else f"{'below' if low is None else 'above'} {_number(verdict, known)}"
+        return bound or ABSENT
+    return f"{_number(verdict, low)} … {_number(verdict, high)}"
+
+
+def verdict_sentence(verdict: "VerdictAnswer") -> str:
+    """Say what is known of one metric, and how far its proof has come."""
+    return f"{verdict.metric} is {verdict.finding}: {', '.join(_clauses(verdict))}"
+
+
+def _clauses(verdict: "VerdictAnswer") -> Iterable[str]:
+    if verdict.estimate is None:
+        waits = "no window can have closed yet" if verdict.is_immature else "not measured"
+        yield waits
+        return
+    limit = verdict.limit
+    about = "against the control" if limit is None else f"of requests miss it, at most {share(limit)} may"
+    yield f"{estimate(verdict)} {about}"
+    if verdict.interval is not None:
+        yield f"interval {interval(verdict)}"
+    yield f"proof at {percent(verdict.proof)} of its bar"
+    yield f"harm at {percent(verdict.harm)}"
+    if verdict.is_outage:
+        yield "baseline and candidate suffer together"
+
+
+def entry_line(entry: "EntryAnswer", times: int = 1) -> str:
+    """Write one decision of the timeline, and how often it was repeated."""
+    repeated = f" ({times} looks)" if times > 1 else ""
+    return f"{moment(entry.at)}  {entry.action}: {reason(entry.sentence, entry.metric)}{repeated}"
+
+
+def percent(part: float) -> str:
+    """Write a part of a whole; never 100% before it is whole."""
+    return f"{int(part * 100)}%"
+
+
+def bar(part: float, *, plain: bool) -> str:
+    """Draw a part of a whole as a bar of twelve cells."""
+    full, empty = ("#", "-") if plain else ("█", "░")
+    cells = int(part * BAR_CELLS)
+    return full * cells + empty * (BAR_CELLS - cells)
+
+
+def _number(verdict: "VerdictAnswer", value: float) -> str:
+    return lift(value) if verdict.scale.value == "lift" else share(value)

@@ -1,0 +1,189 @@
+"""What the control plane says over HTTP, written down once: the API fills these shapes, the client reads.
+
+Words such as phases and reasons are plain text here, and unknown keys are let through: a newer control plane
+may say more than an older client knows.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+MAXIMUM_POLICY_BYTES: Final = 256 * 1024
+MAXIMUM_WHY_CHARACTERS: Final = 1_000
+MAXIMUM_WHO_CHARACTERS: Final = 200
+MAXIMUM_PAGE: Final = 500
+YAML: Final = "application/yaml"
+PROBLEM: Final = "application/problem+json"
+
+
+class Answer(BaseModel):
+    """The base of every shape: it never changes after it was read, and ignores what it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Scale(StrEnum):
+    """What a verdict's estimate and interval are counted in."""
+
+    LIFT = "lift"
+    """Relative to the control: 0.05 is five percent more."""
+    SHARE = "share"
+    """A share of requests, to be compared with `limit`."""
+
+
+class DecisionAnswer(Answer):
+    """A decision: what happens, why, and since when that has been so."""
+
+    number: int = Field(description="The entry in the run's history; counts from 1.")
+    action: str
+    reason: str = Field(description="The reason's name, for programs.")
+    sentence: str = Field(description="The reason, for people.")
+    metric: str | None = Field(None, description="The metric that the reason speaks of.")
+    at: AwareDatetime
+    since: AwareDatetime = Field(description="When this action was first decided for this reason, unbroken.")
+
+
+class VerdictAnswer(Answer):
+    """What the evidence says of one metric; a number that does not exist is null."""
+
+    metric: str
+    role: str | None = Field(None, description="None for what every policy requires, such as `fallback`.")
+    finding: str
+    proof: float = Field(description="How much of the proof that is needed there is, 0 to 1.")
+    harm: float = Field(description="How much of the proof of harm that rolls back there is, 0 to 1.")
+    log_e_proof: float | None = None
+    log_e_harm: float | None = None
+    latched_proof: float | None = None
+    proof_bar: float | None = None
+    harm_bar: float | None = None
+    scale: Scale
+    limit: float | None = Field(None, description="What a share must stay below.")
+    estimate: float | None = None
+    interval: tuple[float | None, float | None] | None = None
+    is_immature: bool = False
+    is_outage: bool = False
+
+
+class LookAnswer(Answer):
+    """What one recorded look saw."""
+
+    at: AwareDatetime
+    watermark: AwareDatetime | None = Field(None, description="Up to when the evidence reaches.")
+    evidence_is_fresh: bool
+    split_holds: bool
+    units_in_step: tuple[int, int] = Field(description="Units in control and candidate since the step began.")
+    verdicts: tuple[VerdictAnswer, ...]
+
+
+class WishAnswer(Answer):
+    """What a person asked for, until a decision has answered it."""
+
+    who: str
+    why: str
+    at: AwareDatetime
+
+
+class ExperimentAnswer(Answer):
+    """Where one experiment stands."""
+
+    name: str
+    uid: str
+    revision: int
+    owner: str
+    path: str
+    baseline: str
+    candidates: tuple[str, ...]
+    phase: str
+    has_ended: bool
+    step: int = Field(description="The present step; counts from 1.")
+    steps: int
+    weight_bp: int = Field(description="Each candidate's present share of the traffic, in basis points.")
+    step_weights_bp: tuple[int, ...] = Field(description="Each candidate's share at every step.")
+    started_at: AwareDatetime
+    step_entered_at: AwareDatetime
+    decision: DecisionAnswer | None = Field(None, description="None until the first look is recorded.")
+    look: LookAnswer | None = None
+    rollback_wish: WishAnswer | None = None
+
+
+class ExperimentsAnswer(Answer):
+    """The experiments, in the order in which they were started."""
+
+    experiments: tuple[ExperimentAnswer, ...]
+
+
+class StartedAnswer(Answer):
+    """The experiment, and whether this request started it."""
+
+    is_new: bool
+    experiment: ExperimentAnswer
+    warnings: tuple[str, ...] = ()
+
+
+class EntryAnswer(Answer):
+    """One recorded decision, the state that followed, and what it rests on."""
+
+    number: int
+    at: AwareDatetime
+    action: str
+    reason: str
+    sentence: str
+    metric: str | None = None
+    phase: str = Field(description="The phase that followed.")
+    step: int = Field(description="The step that followed; counts from 1.")
+    look: LookAnswer
+
+
+class HistoryAnswer(Answer):
+    """A page of a run's entries, the oldest first."""
+
+    name: str
+    uid: str
+    total: int
+    entries: tuple[EntryAnswer, ...]
+    next_after: int | None = Field(None, description="Ask for the entries after this one; null at the end.")
+
+
+class ProblemAnswer(Answer):
+    """One thing that is wrong: where, what, and what to do."""
+
+    where: str
+    what: str
+    remedy: str
+
+
+class ProblemsAnswer(Answer):
+    """Why a request was refused, as RFC 9457 writes it."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    problems: tuple[ProblemAnswer, ...] = ()
+
+
+class RollbackRequest(BaseModel):
+    """Who wants a rollback, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    who: str = Field(min_length=1, max_length=MAXIMUM_WHO_CHARACTERS)
+    why: str = Field(min_length=1, max_length=MAXIMUM_WHY_CHARACTERS)
+
+
+class RollbackAnswer(Answer):
+    """The wish as it is recorded, and whether this request recorded it."""
+
+    is_new: bool
+    experiment: ExperimentAnswer
+
+
+class ReportFormat(StrEnum):
+    """How a report is written."""
+
+    HTML = "html"
+    MARKDOWN = "markdown"
+    JSON = "json"

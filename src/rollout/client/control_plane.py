@@ -1,0 +1,84 @@
+"""The control plane as typed calls: one method for each thing it can be asked."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import quote
+
+from rollout.client.answers import (
+    MAXIMUM_PAGE,
+    YAML,
+    EntryAnswer,
+    ExperimentAnswer,
+    ExperimentsAnswer,
+    HistoryAnswer,
+    ReportFormat,
+    RollbackAnswer,
+    RollbackRequest,
+    StartedAnswer,
+)
+from rollout.client.connection import Connection, Request
+
+EXPERIMENTS: Final = "/v1/experiments"
+MAXIMUM_PAGES: Final = 200
+
+
+class ControlPlane:
+    """Asks one control plane; a context that closes its connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def start(self, policy: bytes, *, file: str = "policy") -> StartedAnswer:
+        """Start an experiment by its policy's text; the same policy again changes nothing."""
+        request = Request("POST", EXPERIMENTS, {"file": file}, content=policy, content_type=YAML)
+        return self._connection.ask(request, StartedAnswer)
+
+    def experiments(self) -> tuple[ExperimentAnswer, ...]:
+        """Return every experiment, in the order of their starts."""
+        return self._connection.ask(Request("GET", EXPERIMENTS), ExperimentsAnswer).experiments
+
+    def experiment(self, name: str) -> ExperimentAnswer:
+        """Return where one experiment stands."""
+        return self._connection.ask(Request("GET", path_of(name)), ExperimentAnswer)
+
+    def history(self, name: str, *, page_size: int = MAXIMUM_PAGE) -> tuple[EntryAnswer, ...]:
+        """Return all that was recorded of an experiment's present run, the oldest first."""
+        entries: list[EntryAnswer] = []
+        after = 0
+        for _ in range(MAXIMUM_PAGES):
+            query = {"after": after, "limit": page_size}
+            page = self._connection.ask(Request("GET", f"{path_of(name)}/history", query), HistoryAnswer)
+            entries += page.entries
+            if page.next_after is None:
+                break
+            after = page.next_after
+        return tuple(entries)
+
+    def roll_back(self, name: str, *, who: str, why: str) -> RollbackAnswer:
+        """Ask for a rollback; asking twice is asking once."""
+        wish = RollbackRequest(who=who, why=why)
+        content = wish.model_dump_json().encode()
+        request = Request(
+            "POST", f"{path_of(name)}/rollback", content=content, content_type="application/json"
+        )
+        return self._connection.ask(request, RollbackAnswer)
+
+    def report(self, name: str, form: ReportFormat) -> str:
+        """Return an experiment's report as text."""
+        request = Request("GET", f"{path_of(name)}/report", {"format": form.value})
+        return self._connection.send(request).content.decode()
+
+
+def path_of(name: str) -> str:
+    """Return an experiment's place; whatever the name holds, it stays one part of the path."""
+    return f"{EXPERIMENTS}/{quote(name, safe='')}"

@@ -1,0 +1,1 @@
+"""Actions that are commands on the control plane's own machine."""

@@ -1,0 +1,1 @@
+"""The reconcile loop: observe, judge, decide, record once, converge always."""

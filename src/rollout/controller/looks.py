@@ -1,0 +1,83 @@
+"""Which looks are kept: every change of mind, and enough in between for a picture, but never too many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rollout.domain.decision import Action, Decision
+from rollout.domain.evidence import Evidence
+from rollout.domain.experiment import Experiment
+from rollout.domain.history import Entry
+from rollout.domain.policy import Policy
+from rollout.domain.verdict import Judgement
+from rollout.ports import Standing
+
+_SECOND_US = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look saw, when, and up to when its evidence reached."""
+
+    at_us: int
+    judgement: Judgement
+    watermark_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Album:
+    """How many looks a run keeps: their distance grows with its age, so their number with its logarithm."""
+
+    least_s: float = 2.0
+    per_age: int = 100
+    """While a run's age doubles, 0.7 times as many looks are kept: about 1,000 in a fortnight."""
+    flutter_s: float = 30.0
+    """The least distance of reasons that change back and forth in an old run; less in a young one."""
+    freshness_s: float = 50.0
+    """Recorded freshness lags by at most a tenth of this, and of how long the policy waits for evidence."""
+
+    def entry(self, seen: Standing, after: Experiment, decision: Decision, look: Look) -> Entry | None:
+        """Return the entry that this look adds to the history, or None when it is not kept."""
+        if not self._is_kept(seen, after, decision, look):
+            return None
+        return Entry(
+            number=1 if seen.last is None else seen.last.number + 1,
+            at_us=look.at_us,
+            decision=decision,
+            phase=after.phase,
+            step=after.step,
+            judgement=look.judgement,
+            watermark_us=look.watermark_us,
+        )
+
+    def state_is_due(self, before: Experiment, after: Experiment) -> bool:
+        """Return whether state alone is worth recording: a proof was latched, or evidence stayed fresh."""
+        tenth_us = min(self.freshness_s, after.policy.decide.no_data_hold_s) * _SECOND_US / 10
+        return before.latches != after.latches or after.fresh_us - before.fresh_us >= tenth_us
+
+    def _is_kept(self, seen: Standing, after: Experiment, decision: Decision, look: Look) -> bool:
+        last, before = seen.last, seen.experiment
+        if last is None or (after.phase, after.step) != (before.phase, before.step):
+            return True
+        since_us, age_us = look.at_us - last.at_us, look.at_us - before.started_us
+        if decision != last.decision:
+            return since_us >= min(self.flutter_s * _SECOND_US, age_us / (20 * self.per_age))
+        picture_us = max(self.least_s * _SECOND_US, age_us / self.per_age)
+        is_quiet = decision.action is Action.HOLD
+        return is_quiet and look.judgement.evidence_is_fresh and since_us >= picture_us
+
+
+def no_evidence(policy: Policy) -> Evidence:
+    """Return a look at which nothing could be asked: every metric is absent, and no watermark is known."""
+    return Evidence(
+        watermark_us=None,
+        fast_watermark_us=None,
+        enrolled=np.zeros((1, policy.arms), dtype=np.int64),
+        units_in_step=(0, 0),
+        binary={},
+        errors={},
+        limits={},
+        fallbacks=None,
+    )

@@ -1,0 +1,168 @@
+"""The due queue: every served run is ticked at its own pace, and a broken one delays no other."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from rollout.controller.pace import Pace
+from rollout.controller.reconcile import Tick
+from rollout.controller.workers import Threads, Workers
+from rollout.errors import RolloutError
+from rollout.ports import Ledger
+
+FINISH_WITHIN_S: Final = 10.0
+_LOG = structlog.get_logger(part="controller")
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time for pauses, which never goes back, and the time of day for decisions."""
+
+    steady_s: Callable[[], float] = time.monotonic
+    now_us: Callable[[], int] = lambda: time.time_ns() // 1_000
+
+
+@dataclass(slots=True)
+class _Due:
+    """When a run is next looked at, and what is known of its last look."""
+
+    at_s: float
+    version: int
+    failures: int = 0
+    is_busy: bool = False
+    said: str = ""
+
+
+class Loop:
+    """Ticks every run that the ledger serves, until it is told to stop."""
+
+    def __init__(  # noqa: PLR0913 (time, chance and threads are arguments)
+        self,
+        ledger: Ledger,
+        tick: Callable[[str, int], Tick | None],
+        *,
+        pace: Pace = Pace(),  # noqa: B008 (frozen)
+        clock: Clock = Clock(),
+        chance: Callable[[], float] = random.random,
+        workers: Workers | None = None,
+    ) -> None:
+        self._ledger, self._tick = ledger, tick
+        self._pace, self._clock, self._chance = pace, clock, chance
+        self._workers = Threads() if workers is None else workers
+        self._turn = threading.Lock()
+        self._queue: dict[str, _Due] = {}
+        self._discover_at_s = clock.steady_s()
+        self._unread = 0
+        self._changed, self._stopping = threading.Event(), threading.Event()
+
+    def run(self) -> None:
+        """Tick until `stop`; the ticks that still run then are given a little time."""
+        while not self._stopping.is_set():
+            self._changed.wait(self.turn())
+            self._changed.clear()
+        if not self._workers.finish(FINISH_WITHIN_S):
+            _LOG.warning("a tick did not end in time; the next start goes on where it was cut off")
+
+    def stop(self) -> None:
+        """Begin no more ticks, and let `run` return; safe to call from a signal handler or a thread."""
+        self._stopping.set()
+        self._changed.set()
+
+    def wake(self) -> None:
+        """Look for new runs and changed ones now: somebody has just recorded something."""
+        self._discover_at_s = self._clock.steady_s()
+        self._changed.set()
+
+    def turn(self) -> float:
+        """Begin every tick that is due, and return how many seconds to wait for the next."""
+        if self._clock.steady_s() >= self._discover_at_s:
+            self._discover()
+        now_s = self._clock.steady_s()
+        with self._turn:
+            due = sorted(
+                (one.at_s, uid) for uid, one in self._queue.items() if one.at_s <= now_s and not one.is_busy
+            )
+        for _, uid in due:
+            if self._stopping.is_set():
+                break
+            self._begin(uid)
+        with self._turn:
+            waiting = [one.at_s for one in self._queue.values() if not one.is_busy]
+        return max(min([self._discover_at_s, *waiting]) - self._clock.steady_s(), 0.0)
+
+    def _discover(self) -> None:
+        """Read which runs there are; those that somebody changed are due at once."""
+        now_s = self._clock.steady_s()
+        self._discover_at_s = now_s + self._pace.interval_s
+        try:
+            runs = self._ledger.runs()
+        except Exception as error:  # noqa: BLE001 (the loop outlives a ledger that cannot be read for a while)
+            self._unread += 1
+            self._discover_at_s = now_s + self._pace.after_failures(self._unread)
+            _LOG.error("the ledger cannot be read", problem=str(error), failures=self._unread)
+            return
+        self._unread = 0
+        with self._turn:
+            served = {run.experiment.uid: run.version for run in runs}
+            for uid in [uid for uid, one in self._queue.items() if uid not in served and not one.is_busy]:
+                del self._queue[uid]
+            for uid, version in served.items():
+                known = self._queue.get(uid)
+                if known is None:
+                    self._queue[uid] = _Due(now_s, version)
+                elif known.version != version and not known.is_busy:
+                    known.version, known.at_s = version, now_s
+
+    def _begin(self, uid: str) -> None:
+        with self._turn:
+            self._queue[uid].is_busy = True
+        if not self._workers.begin(f"tick-{uid}", lambda: self._carry_out(uid)):
+            with self._turn:
+                one = self._queue[uid]
+                one.is_busy, one.at_s = False, self._clock.steady_s() + self._pace.interval_s
+
+    def _carry_out(self, uid: str) -> None:
+        """Tick one run, and put it back into the queue whatever came of it."""
+        tick: Tick | None = None
+        problems: tuple[Exception, ...] = ()
+        try:
+            tick = self._tick(uid, self._clock.now_us())
+            problems = () if tick is None else tick.problems
+        except Exception as error:  # noqa: BLE001 (one run's defect is not the others')
+            problems = (error,)
+        with self._turn:
+            one = self._queue[uid]
+            one.is_busy = False
+            one.failures = one.failures + 1 if problems else 0
+            pause_s = self._pause_s(tick, one.failures)
+            one.at_s = self._clock.steady_s() + self._pace.spread(pause_s, self._chance())
+            if tick is not None:
+                one.version = tick.version
+            text = "\n".join(f"{type(problem).__name__}: {problem}" for problem in problems)
+            is_new, one.said = text != one.said, text
+        if is_new:
+            _say(uid, problems)
+        self._changed.set()
+
+    def _pause_s(self, tick: Tick | None, failures: int) -> float:
+        if tick is not None:
+            return self._pace.after(tick, failures)
+        return self._pace.after_failures(failures) if failures else self._pace.interval_s
+
+
+def _say(uid: str, problems: tuple[Exception, ...]) -> None:
+    """Log a run's problems once, not at every tick; a defect of ours with where it is."""
+    for problem in problems:
+        if isinstance(problem, RolloutError):
+            _LOG.warning("a part of a tick did not work", uid=uid, problem=str(problem))
+        else:
+            _LOG.error("a part of a tick is broken", uid=uid, exc_info=problem)
+    if not problems:
+        _LOG.info("every part of a tick works again", uid=uid)

@@ -1,0 +1,218 @@
+"""One tick of one run: observe, judge, decide, record once, converge always.
+
+A tick is told a name and reads state. It may be cut off anywhere, and the next one does the rest.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import Final
+
+from rollout.controller.looks import Album, Look, no_evidence
+from rollout.controller.naming import Purpose, action_for, job_name, purpose_of, variables
+from rollout.domain.assignment import Placement
+from rollout.domain.decide import decide
+from rollout.domain.decision import Decision
+from rollout.domain.evolve import evolve
+from rollout.domain.experiment import ENDED, Experiment, JobState, Phase, split_of
+from rollout.domain.judge import Patience, judge
+from rollout.errors import Problem, Retry
+from rollout.ports import EvidenceSource, Jobs, Ledger, Standing, Traffic
+
+ZERO_WITHIN_US: Final = 10_000_000
+"""How long a rollback's action waits for every proxy to confirm that traffic is at zero."""
+
+
+class Point(StrEnum):
+    """Where a tick may be cut off with the most to lose; tests end the process there."""
+
+    BEFORE_RECORD = "before-record"
+    AFTER_RECORD = "after-record"
+    AFTER_TRAFFIC = "after-traffic"
+    BEFORE_ACTION = "before-action"
+    AFTER_ACTION = "after-action"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything outside that a tick reads and writes."""
+
+    ledger: Ledger
+    evidence: EvidenceSource
+    traffic: Traffic
+    jobs: Jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What a tick came to; its problems are what did not work, each of which left the rest to work."""
+
+    experiment: Experiment
+    version: int
+    decision: Decision | None
+    was_overtaken: bool
+    problems: tuple[Exception, ...]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is decided any more."""
+        return self.experiment.phase in ENDED
+
+
+class _Noting:
+    """Notes what fails and goes on: a defect in one part of a tick must not keep harm from being stopped."""
+
+    def __init__(self, problems: list[Exception]) -> None:
+        self._problems = problems
+
+    def __enter__(self) -> None:
+        """Begin a part."""
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> bool:
+        """Note what was raised, unless it ends the process."""
+        if isinstance(error, Exception):
+            self._problems.append(error)
+            return True
+        return False
+
+
+class Reconciler:
+    """Ticks runs, each in one thread at a time; what it remembers is only how long it has waited."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        patience: Patience = Patience(),  # noqa: B008 (frozen)
+        album: Album = Album(),  # noqa: B008 (frozen)
+        passing: Callable[[Point], None] = lambda _point: None,
+    ) -> None:
+        self._world, self._patience, self._album, self._passing = world, patience, album, passing
+        self._publishing = threading.Lock()
+        self._zero_since_us: dict[str, int] = {}
+        self._zero_settled: set[str] = set()
+
+    def tick(self, uid: str, now_us: int) -> Tick | None:
+        """Move one run as far as it goes now, or return None when its route is no longer served."""
+        seen = next((run for run in self._world.ledger.runs() if run.experiment.uid == uid), None)
+        if seen is None:
+            return None
+        problems: list[Exception] = []
+        standing: Standing | None = seen
+        decision = None
+        if seen.experiment.phase not in ENDED:
+            look = self._look(seen, now_us, problems)
+            job = self._job_state(seen.experiment, problems)
+            decision = decide(seen.experiment, look.judgement, job, now_us)
+            standing = self._record(seen, look, decision)
+        if standing is None:
+            return Tick(seen.experiment, seen.version, None, was_overtaken=True, problems=tuple(problems))
+        self._converge(standing.experiment, now_us, problems)
+        experiment, version = standing.experiment, standing.version
+        return Tick(experiment, version, decision, was_overtaken=False, problems=tuple(problems))
+
+    def _look(self, seen: Standing, now_us: int, problems: list[Exception]) -> Look:
+        """Return what is known now; whatever fails while measuring, a person can still roll back."""
+        experiment, last = seen.experiment, seen.last
+        if last is not None and (experiment.phase is Phase.ROLLING_BACK or experiment.rollback_failed):
+            # Nothing more is learned of a candidate without traffic: what it rests on is what was last seen.
+            return Look(now_us, last.judgement, last.watermark_us)
+        with _Noting(problems):
+            evidence = self._world.evidence.observe(experiment, now_us)
+            judgement = judge(experiment, evidence, now_us, self._patience)
+            return Look(now_us, judgement, evidence.watermark_us)
+        nothing = judge(experiment, no_evidence(experiment.policy), now_us, self._patience)
+        return Look(now_us, nothing, None)
+
+    def _job_state(self, experiment: Experiment, problems: list[Exception]) -> JobState | None:
+        """Return the state of the action that the phase waits for; one not yet started counts as running."""
+        purpose = purpose_of(experiment)
+        if purpose is None:
+            return None
+        if purpose is Purpose.ROLLBACK and experiment.uid not in self._zero_settled:
+            return JobState.RUNNING
+        if action_for(experiment, purpose) is None:
+            return None
+        with _Noting(problems):
+            return self._world.jobs.state(job_name(experiment, purpose)) or JobState.RUNNING
+        return JobState.RUNNING
+
+    def _record(self, seen: Standing, look: Look, decision: Decision) -> Standing | None:
+        """Return how the run stands after this look, or None when somebody else recorded meanwhile."""
+        after = evolve(seen.experiment, look.judgement, decision, look.at_us)
+        entry = self._album.entry(seen, after, decision, look)
+        if entry is None and not self._album.state_is_due(seen.experiment, after):
+            return seen
+        self._passing(Point.BEFORE_RECORD)
+        if not self._world.ledger.record(seen, after, entry):
+            return None
+        self._passing(Point.AFTER_RECORD)
+        return Standing(after, seen.version + 1, entry or seen.last)
+
+    def _converge(self, experiment: Experiment, now_us: int, problems: list[Exception]) -> None:
+        """Make the world agree with what is recorded: traffic of every run, then this run's action."""
+        is_live = self._publish(problems)
+        self._passing(Point.AFTER_TRAFFIC)
+        match purpose_of(experiment):
+            case Purpose.PROMOTE:
+                self._start(experiment, Purpose.PROMOTE, problems)
+            case Purpose.ROLLBACK:
+                if self._zero_has_settled(experiment.uid, now_us, problems, is_live=is_live):
+                    self._roll_back(experiment, problems)
+            case None:
+                self._zero_since_us.pop(experiment.uid, None)
+                self._zero_settled.discard(experiment.uid)
+
+    def _publish(self, problems: list[Exception]) -> bool:
+        """Publish what is recorded of all runs, and return whether it is live everywhere."""
+        # Read inside the turn: what is published last is then never older than what was recorded first.
+        with self._publishing, _Noting(problems):
+            runs = [run.experiment for run in self._world.ledger.runs()]
+            wanted = tuple(Placement(run.policy, run.revision, split_of(run)) for run in runs)
+            published = self._world.traffic.publish(wanted)
+            if published.is_live:
+                return True
+            what = published.refusal or "not every proxy confirms the recorded split"
+            raise Retry(Problem("traffic", what, "it is published again; see the proxies' own logs"))
+        return False
+
+    def _zero_has_settled(self, uid: str, now_us: int, problems: list[Exception], *, is_live: bool) -> bool:
+        """Return whether a rollback's action may begin: traffic is at zero, or was waited for long enough."""
+        since_us = min(self._zero_since_us.get(uid, now_us), now_us)
+        self._zero_since_us[uid] = since_us
+        if not is_live and now_us - since_us < ZERO_WITHIN_US:
+            return False
+        if not is_live and uid not in self._zero_settled:
+            waited = f"no confirmation that traffic is at zero within {ZERO_WITHIN_US / 1e6:g} s"
+            problems.append(
+                Retry(Problem(uid, waited, "the rollback goes on; look for a proxy that is cut off"))
+            )
+        self._zero_settled.add(uid)
+        return True
+
+    def _roll_back(self, experiment: Experiment, problems: list[Exception]) -> None:
+        """Start the rollback's action once no promote action runs."""
+        with _Noting(problems):
+            promote = job_name(experiment, Purpose.PROMOTE)
+            if self._world.jobs.state(promote) is JobState.RUNNING:
+                self._world.jobs.stop(promote)
+                if self._world.jobs.state(promote) is JobState.RUNNING:
+                    return
+            self._start(experiment, Purpose.ROLLBACK, problems)
+
+    def _start(self, experiment: Experiment, purpose: Purpose, problems: list[Exception]) -> None:
+        """Start an action by its name; a name that was started before is left as it is."""
+        action = action_for(experiment, purpose)
+        if action is None:
+            return
+        self._passing(Point.BEFORE_ACTION)
+        with _Noting(problems):
+            name = job_name(experiment, purpose)
+            self._world.jobs.start(name, action, variables(experiment, purpose))
+        self._passing(Point.AFTER_ACTION)

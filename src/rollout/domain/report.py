@@ -1,0 +1,280 @@
+"""What became of a run, for people: the answer in one sentence, the numbers under it, and why it came so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from rollout.domain.decision import Action, Reason
+from rollout.domain.experiment import Experiment, Phase
+from rollout.domain.history import Entry
+from rollout.domain.judge import FALLBACK
+from rollout.domain.policy import WHOLE_BP, Metric, MetricType, Policy, Role
+from rollout.domain.verdict import Finding, Verdict
+
+MAXIMUM_EVENTS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """An estimate and its interval at one look; an open end is None."""
+
+    at_us: int
+    low: float | None
+    estimate: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricLine:
+    """One metric in words and numbers; a lift is relative to the control, a share is of requests."""
+
+    name: str
+    role: str
+    question: str
+    finding: Finding
+    sentence: str
+    is_share: bool
+    aim: float | None
+    """What the interval is compared with: the limit, the margin, or no change."""
+    last: Point | None
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that was decided, and what followed."""
+
+    at_us: int
+    what: str
+    why: str
+    phase: Phase
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that a page about a run says."""
+
+    name: str
+    uid: str
+    revision: int
+    owner: str
+    baseline: str
+    candidate: str
+    phase: Phase
+    answer: str
+    started_us: int
+    ended_us: int | None
+    watermark_us: int | None
+    looks: int
+    metrics: tuple[MetricLine, ...]
+    events: tuple[Event, ...]
+    events_left_out: int
+
+
+def report(experiment: Experiment, entries: Sequence[Entry]) -> Report:
+    """Return the report of a run; `entries` are its own, the oldest first."""
+    policy = experiment.policy
+    events = _events(policy, entries)
+    has_ended = experiment.phase in {Phase.PROMOTED, Phase.ROLLED_BACK, Phase.STOPPED}
+    return Report(
+        name=policy.name,
+        uid=experiment.uid,
+        revision=experiment.revision,
+        owner=policy.owner,
+        baseline=policy.baseline.version,
+        candidate=policy.candidates[0].version,
+        phase=experiment.phase,
+        answer=_answer(experiment, entries),
+        started_us=experiment.started_us,
+        ended_us=entries[-1].at_us if has_ended and entries else None,
+        watermark_us=entries[-1].watermark_us if entries else None,
+        looks=len(entries),
+        metrics=tuple(_line(policy, verdict, entries) for verdict in _last_verdicts(entries)),
+        events=events[-MAXIMUM_EVENTS:],
+        events_left_out=max(len(events) - MAXIMUM_EVENTS, 0),
+    )
+
+
+_ANSWERS: Final = {
+    # phase: the answer, and the kind of decision that says why (None: the last one)
+    Phase.RUNNING: ("Version {new} is on trial with {share} of the units: {why}.", None),
+    Phase.PAUSED: ("The trial of version {new} is paused at {share} of the units: {why}.", Action.PAUSE),
+    Phase.PROMOTING: ("Version {new} is being promoted: {why}.", Action.PROMOTE),
+    Phase.PROMOTED: ("Version {new} has replaced {old}: {why}.", Action.PROMOTE),
+    Phase.ROLLING_BACK: ("Version {new} is being rolled back to {old}: {why}.", Action.ROLL_BACK),
+    Phase.ROLLED_BACK: (
+        "Version {new} was rolled back, and {old} serves everybody: {why}.",
+        Action.ROLL_BACK,
+    ),
+    Phase.STOPPED: ("The trial of version {new} was stopped without a verdict.", None),
+    Phase.ACTION_FAILED: ("A person has to look at version {new}: {why}.", Action.SETTLE),
+}
+
+
+def _answer(experiment: Experiment, entries: Sequence[Entry]) -> str:
+    policy = experiment.policy
+    sentence, action = _ANSWERS[experiment.phase]
+    return sentence.format(
+        new=policy.candidates[0].version,
+        old=policy.baseline.version,
+        share=_weight(policy, experiment.step),
+        why=_last_why(entries) if action is None else _why(entries, action),
+    )
+
+
+def _weight(policy: Policy, step: int) -> str:
+    return f"{policy.steps[step].weight_bp / WHOLE_BP * 100:g} %"
+
+
+def _why(entries: Sequence[Entry], action: Action) -> str:
+    """Return the reason of the last decision of a kind, with the metric that it speaks of."""
+    found = next((entry for entry in reversed(entries) if entry.decision.action is action), None)
+    return "the history does not say why" if found is None else _worded(found)
+
+
+def _last_why(entries: Sequence[Entry]) -> str:
+    return _worded(entries[-1]) if entries else "nothing has been looked at yet"
+
+
+def _worded(entry: Entry) -> str:
+    metric = entry.decision.metric
+    return entry.decision.reason.meaning + (f" ({metric})" if metric else "")
+
+
+def _last_verdicts(entries: Sequence[Entry]) -> tuple[Verdict, ...]:
+    return entries[-1].judgement.verdicts if entries else ()
+
+
+def _line(policy: Policy, verdict: Verdict, entries: Sequence[Entry]) -> MetricLine:
+    metric = next((metric for metric in policy.metrics if metric.name == verdict.metric), None)
+    is_share = metric is None or metric.type is MetricType.LATENCY
+    found = (
+        (entry.at_us, one)
+        for entry in entries
+        for one in entry.judgement.verdicts
+        if one.metric == verdict.metric
+    )
+    points = tuple(point for at_us, one in found if (point := _point(at_us, one)) is not None)
+    return MetricLine(
+        name=verdict.metric,
+        role="requirement" if metric is None else metric.role.value,
+        question=_question(metric),
+        finding=verdict.finding,
+        sentence=_sentence(verdict, is_share=is_share),
+        is_share=is_share,
+        aim=_aim(policy, metric),
+        last=points[-1] if points else None,
+        points=points,
+    )
+
+
+def _point(at_us: int, verdict: Verdict) -> Point | None:
+    low, high = verdict.interval or (None, None)
+    point = Point(at_us, _finite(low), _finite(verdict.estimate), _finite(high))
+    return None if (point.low, point.estimate, point.high) == (None, None, None) else point
+
+
+def _question(metric: Metric | None) -> str:
+    """Return what is asked, in words that need no statistics."""
+    if metric is None:
+        return f"Does the candidate itself answer ({FALLBACK} to the baseline stays rare)?"
+    if metric.type is MetricType.LATENCY:
+        quantile, limit_us = metric.quantile or 0.0, metric.max_us or 0
+        return f"Do {quantile * 100:g} % of requests answer within {limit_us / 1000:g} ms?"
+    if metric.role is Role.PRIMARY and metric.margin is None:
+        return f"Does the candidate {metric.direction} {metric.name}?"
+    return f"Is {metric.name} no more than {(metric.margin or 0.0) * 100:g} % worse?"
+
+
+def _aim(policy: Policy, metric: Metric | None) -> float | None:
+    if metric is None:
+        return policy.resilience.max_fallback
+    if metric.type is MetricType.LATENCY:
+        return round(1.0 - (metric.quantile or 0.0), 9)
+    margin = metric.margin or 0.0
+    return -margin if metric.direction == "increase" else margin
+
+
+def _sentence(verdict: Verdict, *, is_share: bool) -> str:
+    """Return what is known of a metric, with the numbers when there are any."""
+    known = _KNOWN[verdict.finding]
+    if verdict.finding is Finding.UNCLEAR and verdict.is_immature:
+        known = "Too early: no window can have closed yet"
+    elif verdict.finding is Finding.UNCLEAR and verdict.is_outage:
+        known = "Baseline and candidate suffer together, so nothing is learned"
+    return f"{known}{_numbers(verdict, is_share=is_share)}."
+
+
+_KNOWN: Final = {
+    Finding.HARMED: "Proven worse than allowed",
+    Finding.MISSING: "It should exist by now, and could not be measured",
+    Finding.UNCLEAR: "Not proven yet, neither way",
+    Finding.SAFE: "Proven safe",
+    Finding.BETTER: "Proven better",
+}
+
+
+def _numbers(verdict: Verdict, *, is_share: bool) -> str:
+    if verdict.estimate is None or not math.isfinite(verdict.estimate):
+        return ""
+    low, high = (_finite(end) for end in verdict.interval or (None, None))
+    best = percent(verdict.estimate, is_share=is_share)
+    if low is None or high is None:
+        return f": about {best}, and how sure that is cannot be said yet"
+    bounds = f"{percent(low, is_share=is_share)} and {percent(high, is_share=is_share)}"
+    return f": about {best}, and between {bounds} with 95 % certainty at every look"
+
+
+def percent(number: float, *, is_share: bool) -> str:
+    """Return a share as a percentage, and a lift with its sign."""
+    scaled = number * 100
+    digits = 1 if abs(scaled) >= 1 or scaled == 0 else 3
+    text = f"{scaled:.{digits}f} %" if is_share else f"{scaled:+.{digits}f} %"
+    return text.replace("-", "−")
+
+
+def _events(policy: Policy, entries: Sequence[Entry]) -> tuple[Event, ...]:
+    """Return the looks at which something changed."""
+    firsts = entries[:1]
+    changed = [
+        later
+        for earlier, later in pairwise(entries)
+        if later.decision.action is not Action.HOLD or later.decision != earlier.decision
+    ]
+    return tuple(
+        Event(entry.at_us, _what(policy, entry), _worded(entry), entry.phase, entry.step)
+        for entry in (*firsts, *changed)
+    )
+
+
+def _what(policy: Policy, entry: Entry) -> str:
+    match entry.decision.action:
+        case Action.HOLD:
+            return "Held"
+        case Action.PAUSE:
+            return "Paused"
+        case Action.ADVANCE:
+            return f"Advanced to {_weight(policy, entry.step)} of the units"
+        case Action.PROMOTE:
+            return "Promotion begun"
+        case Action.ROLL_BACK:
+            return "Rolled back: no more traffic for the candidate"
+        case Action.SETTLE:
+            return _SETTLED.get(entry.decision.reason, "Ended")
+
+
+_SETTLED: Final = {
+    Reason.PROMOTION_DONE: "Promoted: everybody gets the candidate",
+    Reason.PROMOTION_FAILED: "The promote action failed",
+    Reason.ROLLBACK_DONE: "Rollback done",
+    Reason.ROLLBACK_FAILED: "The rollback action failed",
+}
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None

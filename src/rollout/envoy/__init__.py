@@ -1,0 +1,1 @@
+"""Envoy: frozen policies become its configuration, and the watched process acknowledges each version."""

@@ -1,0 +1,110 @@
+"""Envoy's administration, over a socket that only its owner can open."""
+
+from __future__ import annotations
+
+import re
+import socket
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from rollout.envoy.bootstrap import LISTENER
+from rollout.envoy.document import ROLLOUT, Kind
+
+LIMIT_S: Final = 2.0
+_SOURCES: Final = {
+    Kind.CLUSTERS: "cluster_manager.cds",
+    Kind.ROUTES: f"http.{LISTENER}.rds.{ROLLOUT}",
+    Kind.WEIGHTS: "runtime",
+}
+_LINE: Final = re.compile(r'^(?P<name>\S+): "?(?P<value>.*?)"?$', re.MULTILINE)
+
+
+class AdminSilent(Exception):
+    """Envoy does not answer its administration: it is starting, stopping or gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What Envoy says of one of its files."""
+
+    version: str
+    refusals: int
+    warming: int
+    """Clusters that are known but not usable yet: a route to one is a 503 without fallback."""
+
+
+class Admin:
+    """One Envoy's administration; each question opens its own connection, so a restart changes nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def is_ready(self) -> bool:
+        """Whether Envoy has read its files and accepts requests."""
+        try:
+            return self._ask("GET", "/ready")[0] == HTTPStatus.OK
+        except AdminSilent:
+            return False
+
+    def reading(self, kind: Kind) -> Reading:
+        """Return what Envoy says of a file now, or raise AdminSilent."""
+        source = re.escape(_SOURCES[kind])
+        counted = (
+            rf"^({source}\.(version_text|update_rejected|update_failure)|cluster_manager\.warming_clusters)$"
+        )
+        found = self._stats(counted)
+        prefix = _SOURCES[kind]
+        return Reading(
+            found.get(f"{prefix}.version_text", ""),
+            sum(int(found.get(f"{prefix}.{one}", 0)) for one in ("update_rejected", "update_failure")),
+            int(found.get("cluster_manager.warming_clusters", 0)),
+        )
+
+    def open_connections(self) -> int:
+        """Return how many clients are connected, or raise AdminSilent."""
+        name = f"http.{LISTENER}.downstream_cx_active"
+        return int(self._stats(f"^{re.escape(name)}$").get(name, 0))
+
+    def drain(self) -> None:
+        """Fail the health check, then ask clients to leave as they come."""
+        self._post("/healthcheck/fail")
+        self._post("/drain_listeners?graceful")
+
+    def reopen_logs(self) -> None:
+        """Make Envoy open its log again by name."""
+        self._post("/reopen_logs")
+
+    def _stats(self, pattern: str) -> dict[str, str]:
+        _, text = self._ask("GET", f"/stats?filter={quote(pattern, safe='')}")
+        return {line["name"]: line["value"] for line in _LINE.finditer(text)}
+
+    def _post(self, path: str) -> None:
+        self._ask("POST", path)
+
+    def _ask(self, method: str, path: str) -> tuple[int, str]:
+        connection = _UnixConnection(self._path)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        except (OSError, HTTPException) as error:
+            raise AdminSilent(str(error)) from error
+        finally:
+            connection.close()
+
+
+class _UnixConnection(HTTPConnection):
+    """HTTP over a socket of the file system."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("envoy", timeout=LIMIT_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))

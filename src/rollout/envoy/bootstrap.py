@@ -1,0 +1,152 @@
+"""What Envoy reads once, at its start: where it listens, its limits, and where its files are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from rollout.envoy.access_log import access_log
+from rollout.envoy.document import ROLLOUT, TYPE, Json, JsonObject, Kind
+
+LISTENER: Final = "in"
+HEALTH_PATH: Final = "/rollout-health"
+"""Answers 200 to a load balancer, and 503 while the proxy drains."""
+DRAIN_S: Final = 5
+_OWNER_ONLY: Final = 0o600
+_HTTP: Final = TYPE + "envoy.extensions.filters.http."
+_HEAP_BYTES: Final = 2 * 1024**3
+_CONNECTIONS: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the proxy accepts requests."""
+
+    port: int
+    host: str = "127.0.0.1"
+
+
+def bootstrap(listen: Address, admin_socket: str) -> JsonObject:
+    """Return the start file; every path in it but the admin's is relative to Envoy's working folder."""
+    return {
+        "node": {"id": ROLLOUT, "cluster": ROLLOUT},
+        "admin": {"address": {"pipe": {"path": admin_socket, "mode": _OWNER_ONLY}}},
+        "dynamic_resources": {"cds_config": _file(Kind.CLUSTERS)},
+        "layered_runtime": {
+            "layers": [{"name": ROLLOUT, "rtds_layer": {"name": ROLLOUT, "rtds_config": _file(Kind.WEIGHTS)}}]
+        },
+        "overload_manager": _overload(),
+        "stats_config": _stats(),
+        "static_resources": {"listeners": [_listener(listen)]},
+    }
+
+
+def _file(kind: Kind) -> JsonObject:
+    # No watched_directory: with one, any rename in the folder re-reads every file of it.
+    return {"resource_api_version": "V3", "path_config_source": {"path": f"./{kind.file_name}"}}
+
+
+def _overload() -> JsonObject:
+    monitors = TYPE + "envoy.extensions.resource_monitors."
+    return {
+        "refresh_interval": "0.25s",
+        "resource_monitors": [
+            {
+                "name": "envoy.resource_monitors.fixed_heap",
+                "typed_config": {
+                    "@type": monitors + "fixed_heap.v3.FixedHeapConfig",
+                    "max_heap_size_bytes": _HEAP_BYTES,
+                },
+            },
+            {
+                "name": "envoy.resource_monitors.global_downstream_max_connections",
+                "typed_config": {
+                    "@type": monitors + "downstream_connections.v3.DownstreamConnectionsConfig",
+                    "max_active_downstream_connections": _CONNECTIONS,
+                },
+            },
+        ],
+        "actions": [
+            _when_heap_is("envoy.overload_actions.disable_http_keepalive", 0.92),
+            _when_heap_is("envoy.overload_actions.stop_accepting_requests", 0.95),
+        ],
+    }
+
+
+def _when_heap_is(action: str, share: float) -> JsonObject:
+    trigger: JsonObject = {"name": "envoy.resource_monitors.fixed_heap", "threshold": {"value": share}}
+    return {"name": action, "triggers": [trigger]}
+
+
+def _stats() -> JsonObject:
+    """Return what is counted: with everything, a thousand policies make 40 MB a scrape."""
+    kept = ("cluster_manager.", f"http.{LISTENER}.", "listener.", "listener_manager.", "overload.")
+    gauges = (
+        "upstream_cx_active",
+        "upstream_rq_active",
+        "membership_healthy",
+        r"outlier_detection\.ejections_active",
+    )
+    patterns: list[Json] = [{"prefix": prefix} for prefix in (*kept, "runtime.", "server.")]
+    patterns.append({"safe_regex": {"regex": rf"cluster\..*\.({'|'.join(gauges)})"}})
+    return {"stats_matcher": {"inclusion_list": {"patterns": patterns}}}
+
+
+def _listener(listen: Address) -> JsonObject:
+    return {
+        "name": LISTENER,
+        "address": {"socket_address": {"address": listen.host, "port_value": listen.port}},
+        "per_connection_buffer_limit_bytes": 1024**2,
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": _connections()}]}],
+    }
+
+
+def _connections() -> JsonObject:
+    return {
+        "@type": TYPE + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": LISTENER,
+        "codec_type": "AUTO",
+        "normalize_path": True,
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        "use_remote_address": True,
+        "generate_request_id": False,
+        "max_request_headers_kb": 16,
+        "request_headers_timeout": "10s",
+        "stream_idle_timeout": "60s",
+        "drain_timeout": f"{DRAIN_S}s",
+        "common_http_protocol_options": {
+            "idle_timeout": "300s",
+            "max_headers_count": 64,
+            "headers_with_underscores_action": "REJECT_REQUEST",
+        },
+        "http2_protocol_options": {"max_concurrent_streams": 100},
+        "rds": {"route_config_name": ROLLOUT, "config_source": _file(Kind.ROUTES)},
+        "upgrade_configs": [{"upgrade_type": "websocket"}],
+        "access_log": [access_log()],
+        "http_filters": [_strip(), _health(), _router()],
+    }
+
+
+def _strip() -> JsonObject:
+    """Return the filter that takes `x-rollout-*` from clients; the chosen route adds its own later."""
+    taken: JsonObject = {"remove_on_match": {"key_matcher": {"prefix": "x-rollout-"}}}
+    kind = _HTTP + "header_mutation.v3.HeaderMutation"
+    return {"name": "strip", "typed_config": {"@type": kind, "mutations": {"request_mutations": [taken]}}}
+
+
+def _health() -> JsonObject:
+    return {
+        "name": "health",
+        "typed_config": {
+            "@type": _HTTP + "health_check.v3.HealthCheck",
+            "pass_through_mode": False,
+            "headers": [{"name": ":path", "string_match": {"exact": HEALTH_PATH}}],
+        },
+    }
+
+
+def _router() -> JsonObject:
+    # dynamic_stats off: the router's own counters cost a tenth of a request and nobody reads them.
+    kind = _HTTP + "router.v3.Router"
+    return {"name": "envoy.filters.http.router", "typed_config": {"@type": kind, "dynamic_stats": False}}

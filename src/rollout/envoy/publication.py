@@ -1,0 +1,73 @@
+"""In which order files change: what goes off first, and nothing is named before it exists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from rollout.domain.assignment import Split
+from rollout.envoy.document import Configuration, Document, Json, Kind
+from rollout.envoy.weights import document_of, keys_on
+
+_MARKS: Final = ("config update rejected: ", "config update failure: ")
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What Envoy has acknowledged: the version of each file, and the splits by experiment and revision."""
+
+    clusters: str
+    routes: str
+    weights: str
+    splits: Mapping[tuple[str, int], Split]
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Envoy serves what was asked for."""
+
+    live: Live
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Envoy does not serve what was asked for; what it serves instead is `live`."""
+
+    reason: str
+    live: Live
+
+
+def plan(before: Configuration, wanted: Configuration) -> tuple[Document, ...]:
+    """Return the files to publish, each after the acknowledgement of the one before.
+
+    Weights that go off come first, alone: a rollback never waits for another policy's routes. Then the
+    clusters, old and new together, the routes, the weights that go on, and last the clusters without those
+    that nobody names any more.
+    """
+    lowered = document_of(keys_on(before.weights) & keys_on(wanted.weights))
+    if before.routes == wanted.routes and before.clusters == wanted.clusters:
+        steps: tuple[Document, ...] = (wanted.weights,)
+    else:
+        both = _together(before.clusters, wanted.clusters)
+        steps = (lowered, both, wanted.routes, wanted.weights, wanted.clusters)
+    published: list[Document] = []
+    now = before
+    for step in steps:
+        if step.version != now.of_kind(step.kind).version:
+            published.append(step)
+            now = now.having(step)
+    return tuple(published)
+
+
+def reason_in(log: str) -> str | None:
+    """Return Envoy's reason for its last refusal, from its own log, on one line."""
+    reasons = [line.split(mark, 1)[1] for line in log.splitlines() for mark in _MARKS if mark in line]
+    return " ".join(reasons[-1].split()) if reasons else None
+
+
+def _together(before: Document, wanted: Document) -> Document:
+    held: dict[Json, Mapping[str, Json]] = {
+        one["name"]: one for one in (*before.resources, *wanted.resources)
+    }
+    return Document.of(Kind.CLUSTERS, held.values())

@@ -1,0 +1,136 @@
+"""The only writer of lake and database: a segment is accepted at its cursor, filed, and counted once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from rollout.domain.records import Digest
+from rollout.lake import segments
+from rollout.lake.digest import OUTCOMES, Unreadable, check_columns, digest
+from rollout.lake.engine import connect
+from rollout.lake.query import Kind
+from rollout.lake.segments import Segment
+from rollout.store.counts import Counts, Told
+
+
+class Point(StrEnum):
+    """Where a crash would matter; a test kills the process at each of them."""
+
+    WRITTEN = "written"
+    FILED = "filed"
+    BEFORE_COMMIT = "before commit"
+    COUNTED = "counted"
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """The segment is in the lake and in the counts; the node may delete what is before the cursor."""
+
+    cursor: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfTurn:
+    """The range does not start at the log's cursor: cut again from there. Nothing was changed."""
+
+    cursor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The body is no segment of this kind. Nothing was changed."""
+
+    why: str
+
+
+Answer = Filed | OutOfTurn | Refused
+
+
+class Intake:
+    """Files segments under one folder; there is one for each lake, in the process that owns the database."""
+
+    def __init__(
+        self,
+        folder: Path,
+        counts: Counts,
+        *,
+        now_us: Callable[[], int],
+        reached: Callable[[Point], None] = lambda _: None,
+    ) -> None:
+        self._folder = folder
+        self._counts = counts
+        self._now_us = now_us
+        self._reached = reached
+        self._engine = connect()
+        self._turn = threading.Lock()
+        self._doubtful: set[tuple[str, str, str]] = set()
+        self._clear_up()
+
+    def accept(self, told: Told, body: bytes) -> Answer:
+        """File and count one segment; a range without bytes and body only tells a watermark.
+
+        Raises `ValueError` for a kind, node, log or range that cannot be.
+        """
+        kind, segment = Kind(told.kind), Segment(told.node, told.log, told.start, told.end)
+        with self._turn:
+            cursor = self._counts.cursor(told.node, told.log)
+            if told.start != cursor:
+                return OutOfTurn(cursor)
+            if told.end == told.start:
+                return Filed(self._counts.add(told, Digest(), self._now_us()))
+            self._delete_orphans(kind, segment, cursor)
+            self._doubtful.add((kind, told.node, told.log))
+            try:
+                found = self._file(kind, segment, body)
+            except Unreadable as error:
+                return Refused(str(error))
+            cursor = self._counts.add(
+                told, found, self._now_us(), before_commit=lambda: self._reached(Point.BEFORE_COMMIT)
+            )
+            self._doubtful.discard((kind, told.node, told.log))
+            self._reached(Point.COUNTED)
+            return Filed(cursor)
+
+    def forget_node(self, node: str) -> bool:
+        """Let a node hold no watermark any longer: it drained, or a person removed it."""
+        return self._counts.forget_node(node)
+
+    def _file(self, kind: Kind, segment: Segment, body: bytes) -> Digest:
+        target = self._folder / kind / segment.name
+        unfinished = target.with_name(target.name + segments.UNFINISHED)
+        unfinished.write_bytes(body)
+        try:
+            # Before it is published: what cannot be read never becomes part of the lake.
+            found = self._digest(kind, unfinished)
+        except Unreadable:
+            unfinished.unlink()
+            raise
+        self._reached(Point.WRITTEN)
+        segments.publish(unfinished, target)
+        self._reached(Point.FILED)
+        return found
+
+    def _digest(self, kind: Kind, path: Path) -> Digest:
+        match kind:
+            case Kind.EXPOSURES:
+                return digest(self._engine, path, self._counts.thresholds())
+            case Kind.OUTCOMES:
+                check_columns(self._engine, path, OUTCOMES)
+                return Digest()
+
+    def _delete_orphans(self, kind: Kind, segment: Segment, cursor: int) -> None:
+        if (kind, segment.node, segment.log) in self._doubtful:
+            segments.delete_orphans(self._folder / kind, segment.node, segment.log, cursor)
+
+    def _clear_up(self) -> None:
+        """Delete what a crash left behind: half-written files, and segments filed but not counted."""
+        for kind in Kind:
+            within = self._folder / kind
+            within.mkdir(parents=True, exist_ok=True)
+            segments.delete_unfinished(within)
+            for node, log in {(segment.node, segment.log) for segment, _ in segments.listed(within)}:
+                segments.delete_orphans(within, node, log, self._counts.cursor(node, log))

@@ -1,0 +1,1 @@
+"""The lake: immutable Parquet segments of exposures and outcomes, and the questions asked of them."""

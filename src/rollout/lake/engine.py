@@ -1,0 +1,29 @@
+"""One DuckDB in memory: bounded, single-threaded, and never a shared file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+MEMORY_LIMIT = "1GB"
+
+
+def connect(threads: int = 1, memory_limit: str = MEMORY_LIMIT) -> duckdb.DuckDBPyConnection:
+    """Open an empty engine; what it holds is disposable."""
+    return duckdb.connect(":memory:", config={"threads": threads, "memory_limit": memory_limit})
+
+
+def write_columns(
+    engine: duckdb.DuckDBPyConnection, columns: dict[str, NDArray[np.generic]], select: str, path: Path
+) -> None:
+    """Write columns as a Parquet file; `select` gives them their final types, from the table `columns`."""
+    engine.register("columns", columns)
+    try:
+        # DuckDB takes the file name of COPY only as a literal.
+        target = str(path).replace("'", "''")
+        engine.execute(f"COPY ({select}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+    finally:
+        engine.unregister("columns")

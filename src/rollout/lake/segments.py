@@ -1,0 +1,108 @@
+"""Segments: immutable files whose names say which bytes of which log they hold, so no manifest is needed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+UNFINISHED: Final = ".tmp"
+NODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+LOG: Final = re.compile(r"[0-9a-f]{32}")
+_LARGEST: Final = 10**15
+_NAME: Final = re.compile(
+    rf"(?P<node>{NODE.pattern})~(?P<log>{LOG.pattern})~(?P<start>\d{{15}})-(?P<end>\d{{15}})\.parquet"
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Segment:
+    """The bytes start ≤ b < end of one node's log; the log's identity is drawn anew at each rotation."""
+
+    node: str
+    log: str
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be a file's name."""
+        if not NODE.fullmatch(self.node):
+            raise ValueError("node: must be 1 to 63 letters, digits and the signs . _ -")
+        if not LOG.fullmatch(self.log):
+            raise ValueError("log: must be 32 hexadecimal digits")
+        if not 0 <= self.start <= self.end < _LARGEST:
+            raise ValueError(f"start, end: must be 0 ≤ start ≤ end < 10¹⁵ (got {self.start}, {self.end})")
+
+    @property
+    def name(self) -> str:
+        """Return the file's name."""
+        return f"{self.node}~{self.log}~{self.start:015d}-{self.end:015d}.parquet"
+
+    @classmethod
+    def of_name(cls, name: str) -> Segment | None:
+        """Return what a file's name says, or nothing when it is no segment."""
+        found = _NAME.fullmatch(name)
+        if found is None or int(found["start"]) > int(found["end"]):
+            return None
+        return cls(found["node"], found["log"], int(found["start"]), int(found["end"]))
+
+
+def publish(unfinished: Path, target: Path) -> None:
+    """Make a finished file appear under its name, for good: fsync, rename, fsync the folder."""
+    sync(unfinished)
+    unfinished.replace(target)
+    sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def listed(folder: Path) -> Iterator[tuple[Segment, Path]]:
+    """Yield every finished segment of a folder, in no order."""
+    for path in folder.iterdir():
+        segment = Segment.of_name(path.name)
+        if segment is not None:
+            yield segment, path
+
+
+def covering(folder: Path) -> list[Path]:
+    """Return the files to read, each byte once: a segment inside a longer one is superseded by it."""
+    found = sorted(listed(folder), key=lambda one: (one[0].node, one[0].log, one[0].start, -one[0].end))
+    kept: list[Path] = []
+    log, end = ("", ""), 0
+    for segment, path in found:
+        if (segment.node, segment.log) != log:
+            log, end = (segment.node, segment.log), 0
+        if segment.end > end:
+            kept.append(path)
+            end = segment.end
+    return kept
+
+
+def delete_orphans(folder: Path, node: str, log: str, cursor: int) -> int:
+    """Delete every file of a log that ends beyond its cursor: filed, but never counted. Returns how many."""
+    orphans = [
+        path
+        for segment, path in listed(folder)
+        if (segment.node, segment.log) == (node, log) and segment.end > cursor
+    ]
+    for path in orphans:
+        path.unlink()
+    if orphans:
+        sync(folder)
+    return len(orphans)
+
+
+def delete_unfinished(folder: Path) -> None:
+    """Delete what a crash left half written."""
+    for path in folder.glob(f"*{UNFINISHED}"):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,57 @@
+"""Identify a policy by what it means: comments, order and `60s` for `1m` change nothing.
+
+A value that equals its default is left out, so a field that is added later, with a default, changes no digest
+of a policy that runs already. The other side of this: the default of an existing field must never change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Final
+
+from rollout.domain.policy import Policy
+
+AT_ONCE: Final = frozenset({"owner", "decide", "actions"})
+"""What takes effect at once; any other change is a new revision."""
+
+
+def digest(policy: Policy) -> str:
+    """Return what identifies a policy: equal for equal policies, sha256 of `canonical`."""
+    return _hashed(_content(policy))
+
+
+def revision_digest(policy: Policy) -> str:
+    """Return what identifies a revision: changed by whatever makes the evidence so far worthless."""
+    content = _content(policy)
+    assert isinstance(content, dict)  # noqa: S101 (ours: a policy is a dataclass)
+    return _hashed({name: value for name, value in content.items() if name not in AT_ONCE})
+
+
+def canonical(policy: Policy) -> str:
+    """Return a policy as canonical JSON: sorted keys, no blanks, no defaults."""
+    return _json(_content(policy))
+
+
+def _hashed(content: object) -> str:
+    return f"sha256:{hashlib.sha256(_json(content).encode()).hexdigest()}"
+
+
+def _json(content: object) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def _content(value: object) -> object:
+    if is_dataclass(value):
+        return {
+            field.name: _content(part)
+            for field in fields(value)
+            if (part := getattr(value, field.name)) != field.default or field.default is MISSING
+        }
+    if isinstance(value, Mapping):
+        return {str(key): _content(part) for key, part in value.items()}
+    if isinstance(value, tuple):
+        return [_content(part) for part in value]
+    return value

@@ -1,0 +1,1 @@
+"""Reports as pages: HTML in one file, Markdown, and JSON for programs."""

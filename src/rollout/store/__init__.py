@@ -1,0 +1,1 @@
+"""The control database: tables, migrations, and the only writer."""

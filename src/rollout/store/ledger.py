@@ -1,0 +1,184 @@
+"""The ledger: what happened and why; a state and the decision it follows from are one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from rollout.domain.decision import Decision, Reason
+from rollout.domain.experiment import ENDED, Experiment, Phase
+from rollout.domain.history import Entry
+from rollout.domain.policy import Policy
+from rollout.domain.verdict import Judgement
+from rollout.errors import Problem, RequestRefused, Stop
+from rollout.ports import Standing
+from rollout.store.database import Database
+from rollout.store.ledger_json import Unreadable, read, written
+from rollout.store.ledger_tables import DecisionRow, ExperimentRow, RevisionRow
+
+# The policy is frozen: it stands once, beside its revision, and not in every state.
+_BESIDE: Final = frozenset({"policy"})
+
+
+class SqlLedger:
+    """The ledger of one control database; `new_uid` draws 8 characters, `digest` identifies a policy."""
+
+    def __init__(
+        self, database: Database, *, new_uid: Callable[[], str], digest: Callable[[Policy], str]
+    ) -> None:
+        self._database, self._new_uid, self._digest = database, new_uid, digest
+        # What was read last of each run: the same version is never written twice.
+        self._read: dict[str, Standing] = {}
+
+    def start(self, policy: Policy, now_us: int, *, text: str = "") -> Standing:
+        """Record a new run of a policy, `text` as a person wrote it, and return how it stands.
+
+        It takes the route over from the name's last run, which must have ended. Revisions count on from
+        there, so that two runs of one name never share records.
+        """
+        with self._database.write() as connection, Session(connection) as session:
+            same_name = select(ExperimentRow).where(col(ExperimentRow.name) == policy.name)
+            before = session.exec(same_name.order_by(col(ExperimentRow.number).desc())).first()
+            if before is not None:
+                self._release(session, before)
+            experiment = Experiment(
+                uid=self._new_uid(),
+                policy=policy,
+                revision=1 if before is None else before.revision + 1,
+                phase=Phase.RUNNING,
+                step=0,
+                started_us=now_us,
+                step_entered_us=now_us,
+                fresh_us=now_us,
+            )
+            for row in self._first_rows(experiment, text):
+                session.add(row)
+                session.flush()
+        return Standing(experiment, version=1)
+
+    def runs(self) -> tuple[Standing, ...]:
+        """Return every run whose route is still served, in the order in which they were started."""
+        with self._database.read() as connection, Session(connection) as session:
+            served = select(ExperimentRow.uid, ExperimentRow.version).where(col(ExperimentRow.is_served))
+            heads = session.exec(served.order_by(col(ExperimentRow.number))).all()
+            found = tuple(self._standing(session, uid, version) for uid, version in heads)
+        self._read = {run.experiment.uid: run for run in found}
+        return found
+
+    def record(self, seen: Standing, experiment: Experiment, entry: Entry | None) -> bool:
+        """Record state, and an entry when one is due, if the run still stands as seen; return whether."""
+        uid = seen.experiment.uid
+        if (experiment.uid, experiment.revision) != (uid, seen.experiment.revision):
+            raise ValueError(f"{experiment.uid} is not what was seen as {uid}")
+        entries = seen.last.number if seen.last is not None else 0
+        if entry is not None and entry.number != entries + 1:
+            raise ValueError(f"{uid}: entry {entry.number} does not follow entry {entries}")
+        with self._database.write() as connection:
+            moved = connection.execute(
+                update(ExperimentRow)
+                .where(col(ExperimentRow.uid) == uid, col(ExperimentRow.version) == seen.version)
+                .values(
+                    version=seen.version + 1,
+                    entries=entries if entry is None else entry.number,
+                    state=written(experiment, without=_BESIDE),
+                )
+            )
+            if moved.rowcount != 1:
+                return False
+            if entry is not None:
+                with Session(connection) as session:
+                    session.add(self._row(experiment, entry))
+                    session.flush()
+        return True
+
+    def history(self, uid: str) -> tuple[Entry, ...]:
+        """Return a run's entries, the oldest first."""
+        with self._database.read() as connection, Session(connection) as session:
+            rows = session.exec(
+                select(DecisionRow).where(col(DecisionRow.uid) == uid).order_by(col(DecisionRow.number))
+            )
+            return tuple(_entry(row) for row in rows)
+
+    def _release(self, session: Session, before: ExperimentRow) -> None:
+        """Let go of the route of a run that has ended; refuse while it has not."""
+        run = self._standing(session, before.uid, before.version).experiment
+        if run.phase not in ENDED and not run.rollback_failed:
+            what = f"its run {run.uid} is {run.phase}"
+            raise RequestRefused(Problem(before.name, what, "wait for its end, or roll it back first"))
+        before.is_served = False
+        session.add(before)
+
+    def _first_rows(self, run: Experiment, text: str) -> tuple[ExperimentRow, RevisionRow]:
+        experiment = ExperimentRow(
+            uid=run.uid,
+            name=run.policy.name,
+            is_served=True,
+            revision=run.revision,
+            version=1,
+            entries=0,
+            state=written(run, without=_BESIDE),
+        )
+        revision = RevisionRow(
+            uid=run.uid,
+            revision=run.revision,
+            began_us=run.started_us,
+            digest=self._digest(run.policy),
+            policy=written(run.policy),
+            text=text,
+        )
+        return experiment, revision
+
+    def _standing(self, session: Session, uid: str, version: int) -> Standing:
+        known = self._read.get(uid)
+        if known is not None and known.version == version:
+            return known
+        row = session.exec(select(ExperimentRow).where(col(ExperimentRow.uid) == uid)).one()
+        frozen = session.get_one(RevisionRow, (uid, row.revision))
+        last = None if row.entries == 0 else session.get_one(DecisionRow, (uid, row.entries))
+        try:
+            policy = read(Policy, frozen.policy)
+            experiment = read(Experiment, row.state, policy=policy)
+        except Unreadable as error:
+            raise _unreadable(uid, error) from None
+        return Standing(experiment, row.version, None if last is None else _entry(last))
+
+    def _row(self, experiment: Experiment, entry: Entry) -> DecisionRow:
+        return DecisionRow(
+            uid=experiment.uid,
+            number=entry.number,
+            revision=experiment.revision,
+            policy_digest=self._digest(experiment.policy),
+            at_us=entry.at_us,
+            action=entry.decision.action.value,
+            reason=entry.decision.reason.name,
+            metric=entry.decision.metric,
+            phase=entry.phase.value,
+            step=entry.step,
+            watermark_us=entry.watermark_us,
+            judgement=written(entry.judgement),
+        )
+
+
+def _entry(row: DecisionRow) -> Entry:
+    try:
+        if row.reason not in Reason.__members__:
+            raise Unreadable(f"no reason is called {row.reason!r}")
+        return Entry(
+            number=row.number,
+            at_us=row.at_us,
+            decision=Decision(Reason[row.reason], row.metric),
+            phase=Phase(row.phase),
+            step=row.step,
+            judgement=read(Judgement, row.judgement),
+            watermark_us=row.watermark_us,
+        )
+    except ValueError as error:
+        raise _unreadable(f"{row.uid}, decision {row.number}", error) from None
+
+
+def _unreadable(where: str, error: ValueError) -> Stop:
+    remedy = "a newer rollout may have written it: start that one again"
+    return Stop(Problem(f"ledger: {where}", str(error), remedy))

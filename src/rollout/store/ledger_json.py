@@ -1,0 +1,138 @@
+"""Domain values as canonical JSON and strictly back: what was not written here is not read here.
+
+A field that is missing has its default, so that a newer program reads what an older one wrote; an unknown
+field is refused, because dropping it would lose what a newer program meant.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from enum import Enum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from rollout.domain.decision import Reason
+
+# JSON has no word for these, and an interval may be open on one side.
+_NOT_FINITE: Final = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+Kind = TypeVar("Kind")
+
+
+class Unreadable(ValueError):
+    """What stands in the ledger is not what this program writes."""
+
+
+def written(value: object, *, without: frozenset[str] = frozenset()) -> str:
+    """Return a value as canonical JSON: sorted keys, no blanks; `without` leaves out fields at the top."""
+    content = _plain(value)
+    if without and isinstance(content, dict):
+        content = {name: part for name, part in content.items() if name not in without}
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def read(kind: type[Kind], text: str, **given: object) -> Kind:
+    """Return the value that was written; `given` are the fields that were left out, or raise `Unreadable`."""
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise Unreadable(f"{kind.__name__}: not JSON: {error}") from None
+    return cast("Kind", _built(kind, content, kind.__name__, given))
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Enum():
+            return value.name if isinstance(value, Reason) else value.value
+        case bool() | int() | str() | None:
+            return value
+        case float():
+            return value if math.isfinite(value) else str(float(value))
+        case tuple():
+            return [_plain(part) for part in value]
+        case Mapping():
+            return {str(key): _plain(part) for key, part in value.items()}
+        case _ if is_dataclass(value):
+            return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        case _:
+            raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def _value(kind: Any, content: object, where: str) -> object:  # noqa: ANN401 (a type, as annotations write it)
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in {Union, UnionType}:
+        present = [one for one in inner if one is not NoneType]
+        if content is None and len(present) < len(inner):
+            return None
+        return _value(present[0], content, where)
+    if origin is tuple:
+        return _tuple(inner, content, where)
+    if origin is Mapping:
+        found = _expect(dict, content, where)
+        return {key: _value(inner[1], part, f"{where}.{key}") for key, part in found.items()}
+    if is_dataclass(kind):
+        return _built(kind, content, where, {})
+    return _scalar(kind, content, where)
+
+
+def _scalar(kind: Any, content: object, where: str) -> object:  # noqa: ANN401
+    if kind is Reason:
+        name = _expect(str, content, where)
+        if name not in Reason.__members__:
+            raise Unreadable(f"{where}: no reason is called {name!r}")
+        return Reason[name]
+    if issubclass(kind, Enum):
+        try:
+            return kind(content)
+        except ValueError:
+            raise Unreadable(f"{where}: {content!r} is no {kind.__name__}") from None
+    if kind is float:
+        if isinstance(content, str) and content in _NOT_FINITE:
+            return _NOT_FINITE[content]
+        return float(_expect((int, float), content, where))
+    return _expect(kind, content, where)
+
+
+def _expect(kind: type[Kind] | tuple[type[Kind], ...], content: object, where: str) -> Kind:
+    is_stray_bool = isinstance(content, bool) and kind is not bool
+    if is_stray_bool or not isinstance(content, kind):
+        raise Unreadable(f"{where}: {type(content).__name__} {content!r} is of the wrong kind")
+    return content
+
+
+def _tuple(inner: tuple[Any, ...], content: object, where: str) -> tuple[object, ...]:
+    parts = _expect(list, content, where)
+    kinds = [inner[0]] * len(parts) if inner[-1] is Ellipsis else list(inner)
+    if len(kinds) != len(parts):
+        raise Unreadable(f"{where}: {len(parts)} parts, not {len(kinds)}")
+    return tuple(
+        _value(kind, part, f"{where}[{index}]")
+        for index, (kind, part) in enumerate(zip(kinds, parts, strict=True))
+    )
+
+
+def _built(kind: Any, content: object, where: str, given: Mapping[str, object]) -> object:  # noqa: ANN401
+    found = _expect(dict, content, where)
+    known = _fields(kind)
+    unknown = sorted(found.keys() - known.keys()) + sorted(found.keys() & given.keys())
+    missing = [
+        name
+        for name, (field, _) in known.items()
+        if name not in found
+        and name not in given
+        and field.default is MISSING
+        and field.default_factory is MISSING
+    ]
+    if unknown or missing:
+        raise Unreadable(f"{where}: unknown {unknown}, missing {missing}")
+    parts = {name: _value(known[name][1], part, f"{where}.{name}") for name, part in found.items()}
+    return kind(**parts, **given)
+
+
+@cache
+def _fields(kind: Any) -> dict[str, tuple[Field[object], object]]:  # noqa: ANN401 (as above)
+    hints = get_type_hints(kind)
+    return {field.name: (field, hints[field.name]) for field in fields(kind)}

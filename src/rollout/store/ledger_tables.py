@@ -1,0 +1,53 @@
+"""What the ledger keeps: runs and where they stand, their policies, every decision and what it rests on."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from sqlalchemy import BigInteger, ForeignKeyConstraint
+from sqlmodel import Field, SQLModel
+
+
+class ExperimentRow(SQLModel, table=True):
+    """A run: where it stands, and how often that was recorded."""
+
+    __tablename__: ClassVar[str] = "experiment"
+    number: int | None = Field(default=None, primary_key=True)
+    uid: str = Field(unique=True)
+    name: str = Field(index=True)
+    is_served: bool
+    revision: int
+    version: int = Field(sa_type=BigInteger)
+    entries: int
+    state: str
+
+
+class RevisionRow(SQLModel, table=True):
+    """A policy as one revision of a run froze it, as it was written and as it was understood."""
+
+    __tablename__: ClassVar[str] = "revision"
+    uid: str = Field(primary_key=True, foreign_key="experiment.uid")
+    revision: int = Field(primary_key=True)
+    began_us: int = Field(sa_type=BigInteger)
+    digest: str
+    policy: str
+    text: str
+
+
+class DecisionRow(SQLModel, table=True):
+    """A recorded decision; rows are added and never changed."""
+
+    __tablename__: ClassVar[str] = "decision"
+    __table_args__ = (ForeignKeyConstraint(["uid", "revision"], ["revision.uid", "revision.revision"]),)
+    uid: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    revision: int
+    policy_digest: str
+    at_us: int = Field(sa_type=BigInteger)
+    action: str
+    reason: str
+    metric: str | None
+    phase: str
+    step: int
+    watermark_us: int | None = Field(sa_type=BigInteger)
+    judgement: str

@@ -1,0 +1,1 @@
+"""How the control database came to its present shape, one step after the other."""

@@ -1,0 +1,220 @@
+"""The only file that names adapters together: a whole house in one process, on one machine."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+
+from rollout import logs
+from rollout.agent import converters
+from rollout.agent.journal import Journal, SplitHistory
+from rollout.agent.log import Log
+from rollout.agent.recorder import Recorder, Stream
+from rollout.agent.spool import Spool
+from rollout.agent.traffic import NodeTraffic
+from rollout.agent.uplink import Uplink, connect
+from rollout.api.access import bearer
+from rollout.api.app import create_app
+from rollout.api.desk import Desk, Tools
+from rollout.api.experiments import experiments_router, readiness_router
+from rollout.api.intake import intake_router
+from rollout.api.outcomes import Door, outcomes_router
+from rollout.commands.jobs import LocalCommands
+from rollout.controller.loop import Loop
+from rollout.controller.reconcile import Reconciler, World
+from rollout.domain.judge import Patience
+from rollout.domain.policy import MetricType, Source
+from rollout.envoy.bootstrap import Address
+from rollout.envoy.proxy import Proxy
+from rollout.envoy.translate import refuse_impossible
+from rollout.errors import ControlPlaneFailed, Problem
+from rollout.intake.evidence import RecordedEvidence
+from rollout.intake.intake import Intake
+from rollout.lake.query import Kind, Lake
+from rollout.lake.units import UnitHash
+from rollout.policyfile.digest import digest
+from rollout.policyfile.reading import read_bytes
+from rollout.ports import Ledger
+from rollout.render.pages import page
+from rollout.store.counts import Counts
+from rollout.store.database import Database
+from rollout.store.ledger import SqlLedger
+
+NODE: Final = "local"
+SECRET_BYTES: Final = 32
+# The longest request of a default policy, and Envoy's flush of its log.
+EXPOSURE_LAG_US: Final = 4_000_000
+OUTCOME_LAG_US: Final = 1_000_000
+RECORD_EVERY_S: Final = 0.5
+LISTENS_WITHIN_S: Final = 20.0
+STOPS_WITHIN_S: Final = 15.0
+_log = logs.get("house")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a house keeps its state, and where it listens: on this machine only."""
+
+    folder: Path
+    proxy: Address
+    control: Address
+    patience: Patience
+
+    @property
+    def control_url(self) -> str:
+        """The address of the control plane."""
+        return f"http://{self.control.host}:{self.control.port}"
+
+    @property
+    def token_file(self) -> Path:
+        """The file with the token that every caller shows."""
+        return self.folder / "token"
+
+
+def now_us() -> int:
+    """Return the time of day in microseconds."""
+    return time.time_ns() // 1_000
+
+
+@contextmanager
+def open_house(folder: Path, *, proxy_port: int, control_port: int, patience: Patience) -> Iterator[None]:
+    """Run proxy, recorders, intake, API and controller in this process until the block ends."""
+    place = Place(folder, Address(proxy_port), Address(control_port), patience)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    token = _secret(place.token_file)
+    hashing = UnitHash(bytes.fromhex(_secret(folder / "unit.key")))
+    with ExitStack() as held:
+        database = Database.writer(folder / "control.db")
+        held.callback(database.close)
+        counts, ledger = Counts(database), SqlLedger(database, new_uid=_uid, digest=digest)
+        spool = Spool(_outcomes_file(place))
+        held.callback(spool.close)
+        proxy = held.enter_context(Proxy(folder / "envoy", place.proxy))
+        loop = _loop(place, ledger, counts, proxy)
+        door = Door(hashing, spool, lambda: _metrics(ledger), now_us)
+        intake = Intake(_lake_folder(place), counts, now_us=now_us)
+        _serve(held, place.control, _application(intake, door, ledger, token))
+        client = held.enter_context(connect(place.control_url, token))
+        for stream in _streams(place, proxy, spool, hashing):
+            stop = threading.Event()
+            recorder = Recorder(stream, Uplink(client), now_us=now_us)
+            _run(held, stream.kind, partial(recorder.run, stop, interval_s=RECORD_EVERY_S), stop.set)
+        _run(held, "controller", loop.run, loop.stop)
+        yield
+
+
+def _loop(place: Place, ledger: Ledger, counts: Counts, proxy: Proxy) -> Loop:
+    evidence = RecordedEvidence(counts, Lake(_lake_folder(place)), patience=place.patience)
+    traffic = NodeTraffic(proxy, Journal(_journal_file(place)), now_us=now_us)
+    jobs = LocalCommands(place.folder / "jobs", working_folder=Path.cwd())
+    world = World(ledger, evidence, traffic, jobs)
+    return Loop(ledger, Reconciler(world, patience=place.patience).tick)
+
+
+def _application(intake: Intake, door: Door, ledger: SqlLedger, token: str) -> FastAPI:
+    allowed = bearer([token])
+    tools = Tools(read=read_bytes, refuse_impossible=refuse_impossible, render=page, now_us=now_us)
+    return create_app(
+        [
+            experiments_router(Desk(ledger, tools), allowed),
+            intake_router(intake, allowed),
+            outcomes_router(door, allowed),
+            readiness_router(ledger.runs),
+        ]
+    )
+
+
+def _streams(place: Place, proxy: Proxy, spool: Spool, hashing: UnitHash) -> tuple[Stream, Stream]:
+    node = _journal_file(place).parent
+    access, outcomes = (
+        Log(proxy.access_log, reopen=proxy.reopen_log),
+        Log(_outcomes_file(place), reopen=spool.reopen),
+    )
+    history = SplitHistory(_journal_file(place))
+    return (
+        Stream(Kind.EXPOSURES, NODE, access, converters.exposures(hashing, history), EXPOSURE_LAG_US, node),
+        Stream(Kind.OUTCOMES, NODE, outcomes, converters.outcomes(), OUTCOME_LAG_US, node),
+    )
+
+
+def _serve(held: ExitStack, address: Address, application: FastAPI) -> None:
+    """Serve until the stack ends; return once requests are answered."""
+    server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=False))
+    listener = held.enter_context(_listener(address))
+
+    def stop() -> None:
+        server.should_exit = True
+
+    _run(held, "api", partial(server.run, sockets=[listener]), stop)
+    deadline_s = time.monotonic() + LISTENS_WITHIN_S
+    while not server.started:
+        if time.monotonic() > deadline_s:
+            raise ControlPlaneFailed(
+                Problem(f"{address.host}:{address.port}", "does not start", "see the log")
+            )
+        time.sleep(0.02)
+
+
+def _listener(address: Address) -> socket.socket:
+    try:
+        return socket.create_server((address.host, address.port))
+    except OSError as error:
+        where, what = f"{address.host}:{address.port}", (error.strerror or str(error)).lower()
+        remedy = "end what listens there, or choose another port: --control"
+        raise ControlPlaneFailed(Problem(where, what, remedy)) from None
+
+
+def _run(held: ExitStack, name: str, work: Callable[[], object], stop: Callable[[], object]) -> None:
+    """Run work in a thread until the stack ends."""
+    thread = threading.Thread(target=work, name=name, daemon=True)
+
+    def end() -> None:
+        stop()
+        thread.join(STOPS_WITHIN_S)
+        if thread.is_alive():
+            _log.warning("did not stop in time", part=name)
+
+    thread.start()
+    held.callback(end)
+
+
+def _metrics(ledger: Ledger) -> Mapping[str, MetricType]:
+    """Return the outcomes that some served policy asks for."""
+    policies = [run.experiment.policy for run in ledger.runs()]
+    metrics = [metric for policy in policies for metric in policy.metrics]
+    return {metric.name: metric.type for metric in metrics if metric.source is Source.OUTCOMES}
+
+
+def _secret(file: Path) -> str:
+    """Return the file's secret, drawn when there is none yet; only its owner may read it."""
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_hex(SECRET_BYTES) + "\n", encoding="ascii")
+    return file.read_text(encoding="ascii").strip()
+
+
+def _uid() -> str:
+    return secrets.token_hex(4)
+
+
+def _lake_folder(place: Place) -> Path:
+    return place.folder / "lake"
+
+
+def _journal_file(place: Place) -> Path:
+    return place.folder / "node" / "splits.journal"
+
+
+def _outcomes_file(place: Place) -> Path:
+    return place.folder / "spool" / "outcomes.log"

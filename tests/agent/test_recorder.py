@@ -1,0 +1,154 @@
+"""From Envoy's log to the lake over real HTTP: each line once, whoever dies, tears or forgets."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from rollout.agent.recorder import Point
+from rollout.agent.uplink import Unreachable, Uplink, connect
+from rollout.lake.query import Kind
+from tests.agent.node import (
+    LAG_US,
+    PATIENCE,
+    PAUSES,
+    SETTLE_US,
+    acknowledge,
+    control_plane,
+    recorder,
+    step,
+    write,
+)
+from tests.api.serving import TOKEN
+from tests.command import ROOT
+from tests.intake.crash import history
+from tests.intake.house import LOG, NOW_US, House, told
+from tests.intake.test_counts import check_errors, check_tallies, check_windows
+from tests.intake.test_intake import check_lake
+from tests.lake.histories import RUN, Request, as_lines, request_at
+
+
+def check(house: House, requests: list[Request]) -> None:
+    check_tallies(house.counts, requests)
+    check_errors(house.counts, requests)
+    check_windows(house.counts, requests)
+    check_lake(house.folder / "lake", requests)
+
+
+@pytest.mark.parametrize("point", list(Point))
+def test_a_recorder_killed_at_any_point_hands_in_each_line_once(point: Point, tmp_path: Path) -> None:
+    node = tmp_path / "node"
+    acknowledge(node / "acknowledgements.jsonl")
+    with control_plane(tmp_path) as (house, address):
+        program = [sys.executable, "-m", "tests.agent.crash", str(node), address, point]
+        assert subprocess.run(program, cwd=ROOT, timeout=60, check=False).returncode == -9
+        assert step(node, address, now_us=NOW_US + 2 * SETTLE_US, largest_cut=1100)
+        check(house, history())
+        assert len(list(node.glob("access.log.*.*"))) == 0, "what was acknowledged is deleted"
+
+
+def test_half_a_line_waits_and_a_torn_one_costs_only_itself(tmp_path: Path) -> None:
+    acknowledge(tmp_path / "acknowledgements.jsonl")
+    requests = [request_at(n * 1000, unit=f"u{n}") for n in range(4)]
+    lines = [as_lines([request]) for request in requests]
+    with control_plane(tmp_path) as (house, address), recorder(tmp_path, address) as (hand, log):
+        write(tmp_path, lines[0] + lines[1][:40])
+        assert hand.step()
+        check(house, requests[:1])
+        write(tmp_path, lines[1][40:])
+        assert hand.step()
+        check(house, requests[:2])
+        # Envoy is killed in the middle of a line, and started again.
+        write(tmp_path, lines[2][:55] + lines[3] + b"\xff\n" + lines[2][:20])
+        log.rotate(NOW_US - SETTLE_US)
+        assert hand.step()
+        check(house, [*requests[:2], requests[3]])
+        assert house.counts.nodes()[0].bad_lines == 3
+        kept = (tmp_path / "exposures.quarantine").read_bytes().split(b"\n")
+        assert kept == [lines[2][:55] + lines[3][:-1], b"\xff", lines[2][:20], b""]
+
+
+def test_a_node_that_forgot_its_offsets_cuts_again_at_the_cursor(tmp_path: Path) -> None:
+    acknowledge(tmp_path / "acknowledgements.jsonl")
+    requests = history()
+    with control_plane(tmp_path) as (house, address):
+        write(tmp_path, as_lines(requests[:11]))
+        assert step(tmp_path, address)
+        (tmp_path / "exposures.offsets").unlink()
+        write(tmp_path, as_lines(requests[11:]))
+        assert step(tmp_path, address, largest_cut=700)
+        check(house, requests)
+
+
+def test_the_watermark_moves_with_and_without_requests(tmp_path: Path) -> None:
+    clock = [NOW_US]
+    kinds = (Kind.EXPOSURES,)
+    with (
+        control_plane(tmp_path) as (house, address),
+        recorder(tmp_path, address, now_us=lambda: clock[0]) as (hand, _),
+    ):
+        assert hand.step()
+        assert house.counts.watermark(NOW_US, kinds=kinds, is_fast=False) is None, "no log, no promise"
+        write(tmp_path, as_lines([request_at(0)]))
+        for _ in range(2):
+            clock[0] += 1_000_000
+            assert hand.step()
+            assert house.counts.watermark(NOW_US, kinds=kinds, is_fast=False) == clock[0] - LAG_US
+
+
+def test_while_the_intake_is_away_the_log_keeps_everything(tmp_path: Path) -> None:
+    acknowledge(tmp_path / "acknowledgements.jsonl")
+    PAUSES.clear()
+    requests = history()
+    write(tmp_path, as_lines(requests))
+    with recorder(tmp_path, "http://127.0.0.1:9") as (nobody, _):
+        assert not nobody.step()
+    assert PAUSES == [1.0, 2.0, 3.0]
+    with control_plane(tmp_path) as (house, address):
+        assert step(tmp_path, address)
+        check(house, requests)
+        with connect(address, "a wrong token for tests") as client, pytest.raises(Unreachable, match="401"):
+            Uplink(client, PATIENCE).send(told(0, 0), b"")
+
+
+def test_what_the_intake_refuses_stops_the_node_and_is_not_lost(tmp_path: Path) -> None:
+    with control_plane(tmp_path) as (house, address), recorder(tmp_path, address) as (hand, log):
+        write(tmp_path, as_lines([request_at(0)]))
+        log.rotate(NOW_US - SETTLE_US)
+        (old,) = tmp_path.glob("access.log.*.*")
+        name = old.name.rsplit(".", 1)[1]
+        with connect(address, TOKEN) as client:
+            path = f"/v1/segments/exposures/node-1/{name}"
+            assert client.post(path, params={"start": 0, "end": 9}, content=b"junk").status_code == 422
+            assert client.post(path, params={"start": 9, "end": 8}).status_code == 422
+            assert (
+                client.post(f"/v1/segments/other/node-1/{LOG}", params={"start": 0, "end": 0}).status_code
+                == 422
+            )
+            assert (
+                client.post(path, params={"start": 0, "end": 9}, content=bytes(2**25 + 1)).status_code == 413
+            )
+            assert client.delete("/v1/nodes/nobody").status_code == 404
+        assert hand.step()
+        assert house.counts.request_totals(RUN) == {"control": (1, 0)}
+        assert not old.exists()
+
+
+def test_a_running_recorder_hands_in_what_is_left_when_it_is_stopped(tmp_path: Path) -> None:
+    acknowledge(tmp_path / "acknowledgements.jsonl")
+    stop = threading.Event()
+    with control_plane(tmp_path) as (house, address), recorder(tmp_path, address) as (hand, _):
+        thread = threading.Thread(target=hand.run, args=(stop,), kwargs={"interval_s": 0.01})
+        thread.start()
+        for request in history():
+            write(tmp_path, as_lines([request]))
+        stop.set()
+        thread.join(30)
+        check(house, history())
+        with connect(address, TOKEN) as client:
+            Uplink(client).sign_off("node-1")
+        assert house.counts.nodes() == []

@@ -1,0 +1,238 @@
+"""The due queue: each run at its own pace, no run delayed by a broken one, and a clean stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import pytest
+
+from rollout.controller.loop import Clock, Loop
+from rollout.controller.pace import Pace
+from rollout.controller.reconcile import Tick
+from rollout.controller.workers import Threads
+from rollout.domain.experiment import Phase, Wish
+from rollout.errors import Problem, Retry, Stop
+from rollout.ports import Standing
+from tests.domain.examples import POLICY
+from tests.domain.scenes import EXPERIMENT, NOW_US
+from tests.simulation.fakes import Inline, MemoryLedger
+
+PACE = Pace(jitter=0.0)
+LOST = Retry(Problem("outside", "no answer", "ask again"))
+BLOCKED = Stop(Problem("outside", "refused", "a person has to act"))
+
+
+def done(
+    version: int = 1, *problems: Exception, phase: Phase = Phase.RUNNING, overtaken: bool = False
+) -> Tick:
+    return Tick(replace(EXPERIMENT, phase=phase), version, None, overtaken, problems)
+
+
+@dataclass
+class House:
+    """A loop over runs whose ticks a test answers; time is the test's own."""
+
+    pace: Pace = PACE
+    now_s: float = 0.0
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    answers: dict[str, Callable[[], Tick | None]] = field(default_factory=dict)
+    at_s: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        clock = Clock(lambda: self.now_s, lambda: NOW_US)
+        self.loop = Loop(
+            self.ledger, self.tick, pace=self.pace, clock=clock, chance=lambda: 1.0, workers=Inline()
+        )
+
+    def add(self, name: str, answer: Callable[[], Tick | None] = done) -> str:
+        uid = self.ledger.start(replace(POLICY, name=name), NOW_US).experiment.uid
+        self.answers[uid] = answer
+        return uid
+
+    def tick(self, uid: str, _now_us: int) -> Tick | None:
+        self.at_s[uid].append(round(self.now_s, 6))
+        return self.answers[uid]()
+
+    def live(self, until_s: float) -> None:
+        while self.now_s <= until_s:
+            self.now_s += max(self.loop.turn(), 0.001)
+
+
+def failing(error: Exception) -> Callable[[], Tick | None]:
+    def fail() -> Tick | None:
+        raise error
+
+    return fail
+
+
+def pauses(times: list[float]) -> list[float]:
+    return [round(later - earlier, 1) for earlier, later in pairwise(times)]
+
+
+def test_a_run_is_looked_at_every_interval() -> None:
+    house = House()
+    uid = house.add("a")
+    house.live(until_s=5.5)
+    assert pauses(house.at_s[uid]) == [1.0] * 5
+
+
+@pytest.mark.parametrize("error", [LOST, ZeroDivisionError("a defect")])
+@pytest.mark.parametrize("is_raised", [True, False])
+def test_a_broken_run_is_asked_ever_less_often_and_delays_nobody(
+    error: Exception, *, is_raised: bool
+) -> None:
+    house = House()
+    broken = house.add("broken", failing(error) if is_raised else lambda: done(1, error))
+    well = house.add("well")
+    house.live(until_s=40.5)
+    assert pauses(house.at_s[broken]) == [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+    assert pauses(house.at_s[well]) == [1.0] * 40
+
+
+def test_a_run_that_works_again_is_looked_at_as_before() -> None:
+    house = House()
+    uid = house.add("a", failing(LOST))
+    house.live(until_s=7.5)
+    house.answers[uid] = done
+    house.live(until_s=20.5)
+    assert pauses(house.at_s[uid])[-3:] == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("phase", [Phase.PROMOTING, Phase.ROLLING_BACK])
+def test_what_is_on_its_way_is_not_slowed_down(phase: Phase) -> None:
+    house = House()
+    uid = house.add("a", lambda: done(1, LOST, BLOCKED, phase=phase))
+    house.live(until_s=5.5)
+    assert pauses(house.at_s[uid]) == [1.0] * 5
+
+
+def test_what_a_person_has_to_mend_is_asked_for_rarely() -> None:
+    house = House()
+    uid = house.add("a", lambda: done(1, BLOCKED))
+    house.live(until_s=130)
+    assert pauses(house.at_s[uid]) == [60.0, 60.0]
+
+
+def test_an_ended_run_is_kept_as_it_is_at_a_slow_pace() -> None:
+    house = House()
+    uid = house.add("a", lambda: done(1, phase=Phase.PROMOTED))
+    house.live(until_s=61)
+    assert pauses(house.at_s[uid]) == [30.0, 30.0]
+
+
+def test_an_overtaken_tick_is_repeated_at_once() -> None:
+    house = House()
+    answers = [done(overtaken=True), done()]
+    uid = house.add("a", lambda: answers.pop(0) if answers else done())
+    house.live(until_s=1.5)
+    assert pauses(house.at_s[uid]) == [0.0, 1.0]
+
+
+def test_what_somebody_recorded_is_due_as_soon_as_the_loop_is_woken() -> None:
+    house = House(pace=replace(PACE, interval_s=100.0))
+    uid = house.add("a")
+    house.now_s += house.loop.turn() / 2
+    (seen,) = house.ledger.runs()
+    wish = Wish("ann", "why not", NOW_US)
+    assert house.ledger.record(seen, replace(seen.experiment, rollback_wish=wish), None)
+    house.answers[uid] = lambda: done(2)
+    house.loop.turn()
+    assert len(house.at_s[uid]) == 1
+    house.loop.wake()
+    house.loop.turn()
+    assert house.at_s[uid] == [0.0, 50.0]
+    second = house.add("b")
+    house.loop.wake()
+    house.loop.turn()
+    assert house.at_s[second] == [50.0]
+
+
+def test_jitter_keeps_runs_out_of_step() -> None:
+    pace = Pace(jitter=0.1)
+    assert pace.spread(10.0, 0.0) == pytest.approx(9.0)
+    assert pace.spread(10.0, 0.5) == pytest.approx(10.0)
+    assert pace.spread(10.0, 1.0) == pytest.approx(11.0)
+
+
+def test_a_ledger_that_cannot_be_read_for_a_while_ends_nothing() -> None:
+    class Absent(MemoryLedger):
+        is_away = False
+
+        def runs(self) -> tuple[Standing, ...]:
+            if self.is_away:
+                raise LOST
+            return super().runs()
+
+    ledger = Absent()
+    house = House(ledger=ledger)
+    uid = house.add("a")
+    house.live(until_s=3.5)
+    ledger.is_away = True
+    house.live(until_s=10.5)
+    ledger.is_away = False
+    house.live(until_s=20.5)
+    assert len(house.at_s[uid]) >= 15
+
+
+def test_a_superseded_run_is_forgotten() -> None:
+    house = House()
+    uid = house.add("a", lambda: None)
+    house.live(until_s=1.5)
+    (seen,) = house.ledger.runs()
+    assert house.ledger.record(seen, replace(seen.experiment, phase=Phase.ROLLED_BACK), None)
+    second = house.add("a")
+    house.live(until_s=3.5)
+    count = len(house.at_s[uid])
+    house.live(until_s=6.5)
+    assert len(house.at_s[uid]) == count
+    assert len(house.at_s[second]) >= 4
+
+
+def test_in_real_threads_a_run_that_hangs_delays_nobody_and_the_loop_stops() -> None:
+    ledger, hang = MemoryLedger(), threading.Event()
+    stuck, well = (
+        ledger.start(replace(POLICY, name=name), NOW_US).experiment.uid for name in ("stuck", "well")
+    )
+    ticks: defaultdict[str, int] = defaultdict(int)
+
+    def tick(uid: str, _now_us: int) -> Tick:
+        ticks[uid] += 1
+        if uid == stuck:
+            hang.wait(30)
+        return done()
+
+    loop = Loop(ledger, tick, pace=Pace(interval_s=0.01), workers=Threads(2))
+    thread = threading.Thread(target=loop.run)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while ticks[well] < 20 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert ticks[well] >= 20
+    assert ticks[stuck] == 1
+    hang.set()
+    loop.stop()
+    thread.join(30)
+    assert not thread.is_alive()
+    count = dict(ticks)
+    time.sleep(0.05)
+    assert dict(ticks) == count
+
+
+def test_workers_refuse_what_is_over_their_limit() -> None:
+    workers, hang = Threads(1), threading.Event()
+
+    def wait() -> None:
+        hang.wait(30)
+
+    assert workers.begin("one", wait)
+    assert not workers.begin("two", hang.set)
+    assert not workers.finish(0.01)
+    hang.set()
+    assert workers.finish(30)
+    assert workers.begin("three", lambda: None)
+    assert workers.finish(30)

@@ -1,0 +1,241 @@
+"""One tick: what is recorded, in which order the world follows, and what still works when a part does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rollout.controller.naming import Purpose, job_name, variables
+from rollout.domain.experiment import JobState, Phase, Wish
+from rollout.domain.policy import Actions
+from rollout.errors import Problem, Retry
+from tests.controller.worlds import BOTH, Scene, outage
+from tests.domain.scenes import EXPERIMENT, HOUR_US, NOW_US, evidence
+
+BROKEN = evidence(errors=0.2)
+WISH = Wish("ann", "the model card is wrong", NOW_US)
+
+
+def promote_job(scene: Scene) -> str:
+    return job_name(scene.ledger.runs()[0].experiment, Purpose.PROMOTE)
+
+
+def rollback_job(scene: Scene) -> str:
+    return job_name(scene.ledger.runs()[0].experiment, Purpose.ROLLBACK)
+
+
+def test_promotion_runs_its_action_first_and_moves_traffic_after_its_success() -> None:
+    scene = Scene()
+    scene.tick()
+    assert (scene.phase, scene.split.steps_on, scene.split.is_promoted) == (Phase.PROMOTING, 3, False)
+    assert scene.jobs.begun == [promote_job(scene)]
+    scene.tick(after_s=60)
+    assert not scene.split.is_promoted
+    scene.jobs.end(promote_job(scene), JobState.SUCCEEDED)
+    scene.tick()
+    assert (scene.phase, scene.split.is_promoted) == (Phase.PROMOTED, True)
+    assert scene.reasons == ["GOAL_PROVEN", "PROMOTION_RUNNING", "PROMOTION_DONE"]
+
+
+def test_without_an_action_a_promotion_is_done_at_the_next_look() -> None:
+    scene = Scene(actions=Actions())
+    scene.tick()
+    assert not scene.split.is_promoted
+    scene.tick()
+    assert scene.split.is_promoted
+
+
+def test_a_failed_promotion_keeps_the_last_step_and_says_so_once() -> None:
+    scene = Scene()
+    scene.tick()
+    scene.jobs.end(promote_job(scene), JobState.FAILED)
+    for _ in range(20):
+        scene.tick()
+    assert (scene.phase, scene.split.steps_on) == (Phase.ACTION_FAILED, 3)
+    assert scene.reasons == ["GOAL_PROVEN", "PROMOTION_FAILED"]
+
+
+def test_harm_takes_traffic_away_in_the_same_tick_and_then_acts() -> None:
+    scene = Scene()
+    scene.readings.reading = BROKEN
+    scene.tick()
+    assert (scene.phase, scene.split.steps_on) == (Phase.ROLLING_BACK, 0)
+    assert scene.jobs.begun == [rollback_job(scene)]
+    scene.tick()
+    assert scene.phase is Phase.ROLLED_BACK
+    assert scene.reasons == ["METRIC_HARMED", "ROLLBACK_DONE"]
+
+
+def test_a_rollback_s_action_waits_for_traffic_at_zero() -> None:
+    scene = Scene()
+    scene.tick(after_s=0)
+    scene.jobs.end(promote_job(scene), JobState.SUCCEEDED)
+    scene.readings.reading = BROKEN
+    scene.traffic.refusal = "not acknowledged"
+    for _ in range(10):
+        tick = scene.tick()
+        assert scene.jobs.begun == [promote_job(scene)]
+        assert "not acknowledged" in str(tick.problems[0])
+    scene.traffic.refusal = None
+    scene.tick()
+    assert scene.split.steps_on == 0
+    assert scene.jobs.begun == [promote_job(scene), rollback_job(scene)]
+
+
+def test_a_rollback_s_action_waits_ten_seconds_at_most_and_says_so() -> None:
+    scene = Scene()
+    scene.traffic.refusal = "not acknowledged"
+    scene.readings.reading = BROKEN
+    for _ in range(10):
+        scene.tick()
+    assert scene.jobs.begun == []
+    tick = scene.tick()
+    assert scene.jobs.begun == [rollback_job(scene)]
+    assert "no confirmation that traffic is at zero within 10 s" in "\n".join(map(str, tick.problems))
+    scene.tick()
+    assert scene.phase is Phase.ROLLED_BACK
+    scene.traffic.refusal = None
+    scene.tick()
+    assert scene.split.steps_on == 0, "it is published until it is live"
+
+
+def test_without_an_action_too_a_rollback_is_done_only_at_zero() -> None:
+    scene = Scene(actions=Actions())
+    scene.traffic.refusal = "not acknowledged"
+    scene.readings.reading = BROKEN
+    for _ in range(8):
+        scene.tick()
+    assert scene.phase is Phase.ROLLING_BACK
+    scene.traffic.refusal = None
+    for _ in range(2):
+        scene.tick()
+    assert scene.ledger.runs()[0].experiment.phase is Phase.ROLLED_BACK
+
+
+def test_harm_while_promoting_ends_the_promote_action_before_the_rollback_s_begins() -> None:
+    scene = Scene()
+    scene.tick()
+    scene.readings.reading = BROKEN
+    scene.tick()
+    assert scene.split.steps_on == 0
+    assert scene.jobs.state(promote_job(scene)) is JobState.FAILED
+    assert scene.jobs.begun == [promote_job(scene), rollback_job(scene)]
+
+
+def test_a_person_s_wish_is_answered_at_the_next_look_whatever_is_measured() -> None:
+    for reading in (evidence(), outage(), ZeroDivisionError("a defect")):
+        scene = Scene()
+        scene.readings.reading = reading
+        scene.change(rollback_wish=WISH)
+        scene.tick()
+        assert scene.phase is Phase.ROLLING_BACK
+        assert scene.reasons == ["PERSON_ROLLS_BACK"]
+
+
+def test_an_outage_of_evidence_holds_and_then_does_as_the_policy_says() -> None:
+    scene = Scene()
+    scene.readings.reading = outage()
+    tick = scene.tick()
+    assert tick.problems == (scene.readings.reading,)
+    for _ in range(3):
+        scene.tick()
+    assert scene.reasons == ["EVIDENCE_STALE"]
+    assert scene.split.steps_on == 3
+    scene.tick(after_s=1_800)
+    assert scene.phase is Phase.PAUSED
+    assert scene.reasons == ["EVIDENCE_STALE", "NO_DATA_PAUSES"]
+
+
+def test_harm_that_the_proxy_sees_rolls_back_while_outcomes_stay_away() -> None:
+    scene = Scene()
+    scene.readings.reading = replace(BROKEN, watermark_us=None, binary={})
+    scene.tick()
+    assert scene.reasons == ["METRIC_HARMED"]
+
+
+def test_freshness_is_recorded_often_enough_that_a_restart_does_not_forget_it() -> None:
+    scene = Scene(actions=Actions())
+    scene.readings.reading = evidence(converted=0.12)
+    scene.change(step_entered_us=NOW_US - HOUR_US, started_us=NOW_US - HOUR_US)
+    for _ in range(60):
+        scene.tick(after_s=30)
+    scene.restart()
+    scene.readings.reading = outage()
+    scene.tick(after_s=1_700)
+    assert scene.reasons[-1] == "EVIDENCE_STALE"
+
+
+def test_a_tick_that_is_overtaken_records_nothing() -> None:
+    scene = Scene()
+    scene.readings.meanwhile = lambda: scene.change(rollback_wish=WISH)
+    tick = scene.tick()
+    assert tick.was_overtaken
+    assert scene.reasons == []
+    scene.readings.meanwhile = None
+    scene.tick()
+    assert scene.reasons == ["PERSON_ROLLS_BACK"]
+
+
+def test_the_same_reason_is_recorded_once_and_a_look_now_and_then() -> None:
+    scene = Scene()
+    scene.readings.reading = evidence(converted=0.12)
+    scene.change(started_us=NOW_US, step_entered_us=NOW_US)
+    for _ in range(60):
+        scene.tick()
+    assert set(scene.reasons) <= {"GOAL_UNPROVEN", "WINDOW_OPEN"}
+    assert 25 <= len(scene.reasons) <= 31, "every two seconds while a run is young"
+
+
+def test_what_has_ended_is_only_kept_as_it_is() -> None:
+    scene = Scene()
+    scene.change(phase=Phase.PROMOTED)
+    asked = scene.readings.asked
+    tick = scene.tick()
+    assert (tick.decision, scene.readings.asked) == (None, asked)
+    assert scene.split.is_promoted
+    assert scene.reasons == []
+
+
+def test_a_run_that_is_no_longer_served_is_nobody_s() -> None:
+    assert Scene().reconciler.tick("zzzzzzzz", NOW_US) is None
+
+
+def test_every_publication_holds_every_served_run() -> None:
+    scene = Scene()
+    other = scene.ledger.start(replace(EXPERIMENT.policy, name="other", path="/other"), NOW_US)
+    scene.tick()
+    assert [(one.policy.name, one.revision) for one in scene.traffic.live] == [
+        ("churn-v2", 1),
+        (other.experiment.policy.name, 1),
+    ]
+
+
+def test_an_action_whose_start_is_not_answered_is_started_again_later() -> None:
+    scene = Scene()
+    scene.jobs.failure = Retry(Problem("jobs", "no answer", "ask again"))
+    assert scene.tick().problems == (scene.jobs.failure,)
+    scene.tick()
+    assert scene.phase is Phase.PROMOTING
+    assert scene.jobs.begun == []
+    scene.jobs.failure = None
+    scene.tick()
+    assert scene.jobs.begun == [promote_job(scene)]
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+@pytest.mark.parametrize("policy", ["a", "churn-v2", "x" * 30, "y" * 200])
+def test_a_job_s_name_is_a_label_of_kubernetes(policy: str, purpose: Purpose) -> None:
+    run = replace(EXPERIMENT, policy=replace(EXPERIMENT.policy, name=policy))
+    name = job_name(run, purpose)
+    assert len(name) <= 63
+    assert name == f"ro-{policy[: 30 if purpose is Purpose.PROMOTE else 29]}-a1b2c3d4-candidate1-{purpose}-1"
+
+
+def test_an_action_is_told_what_it_is_for() -> None:
+    scene = Scene(actions=BOTH)
+    scene.tick()
+    told = scene.jobs.told[promote_job(scene)]
+    assert told == variables(scene.ledger.runs()[0].experiment, Purpose.PROMOTE)
+    assert (told["ROLLOUT_POLICY"], told["ROLLOUT_VERSION"]) == ("churn-v2", "2.0.0")
+    assert told["ROLLOUT_UID"] == scene.uid

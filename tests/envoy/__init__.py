@@ -1,0 +1,1 @@
+"""Tests of the proxy, with a real Envoy and real servers."""

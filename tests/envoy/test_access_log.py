@@ -1,0 +1,15 @@
+"""The log's fields are those that the page tells of."""
+
+from __future__ import annotations
+
+import re
+
+from rollout.envoy.access_log import FIELDS
+from tests.command import ROOT
+
+ROW = re.compile(r"^\| `(?P<name>\w+)` \| (?P<meaning>.*) \|$", re.MULTILINE)
+
+
+def test_the_page_tells_of_every_field() -> None:
+    page = (ROOT / "docs" / "traffic.md").read_text(encoding="utf-8")
+    assert ROW.findall(page) == [(field.name, field.meaning) for field in FIELDS]

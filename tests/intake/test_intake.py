@@ -1,0 +1,160 @@
+"""A segment is filed and counted once, whoever dies when, and whatever was cut again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rollout.domain.records import Digest
+from rollout.intake.intake import Filed, OutOfTurn, Point, Refused
+from rollout.lake.query import Kind, Lake, Trouble
+from rollout.lake.segments import Segment, covering
+from rollout.store.counts import Told
+from tests.command import ROOT
+from tests.intake.crash import FIRST, history
+from tests.intake.house import LOG, NOW_US, built, hand_in, opened, segment, told
+from tests.intake.test_counts import check_errors, check_tallies, check_windows
+from tests.lake import oracle
+from tests.lake.histories import BEGIN_US, CLOSING, LIMIT_US, RUN, Request, as_lines, request_at
+
+
+def check_lake(folder: Path, requests: list[Request]) -> None:
+    """Every line in the lake exactly once."""
+    lake = Lake(folder)
+    enrolled = lake.enrolment(RUN)
+    assert (enrolled.units, enrolled.two_armed) == oracle.enrolment(requests)
+    found = {
+        (stratum.arm, stratum.block, stratum.day): (sums.y, sums.x, sums.xy)
+        for stratum, sums in lake.ratio(RUN, Trouble.ERROR, CLOSING).items()
+    }
+    assert found == {
+        key: (sums[2], sums[3], sums[5]) for key, sums in oracle.ratios(requests, "errors").items()
+    }
+
+
+@pytest.mark.parametrize("point", list(Point))
+def test_killed_at_any_point_each_line_is_filed_and_counted_once(point: Point, tmp_path: Path) -> None:
+    program = [sys.executable, "-m", "tests.intake.crash", str(tmp_path), point]
+    died = subprocess.run(program, cwd=ROOT, timeout=60, check=False)
+    assert died.returncode == -9
+    requests = history()
+    first, second = as_lines(requests[:FIRST]), as_lines(requests[FIRST:20])
+    with opened(tmp_path) as house:
+        cursor = house.counts.cursor("node-1", LOG)
+        assert cursor == len(first) + (len(second) if point is Point.COUNTED else 0)
+        # What was filed but never counted is gone before anybody cuts otherwise.
+        ends = [
+            found.end
+            for path in covering(tmp_path / "lake" / Kind.EXPOSURES)
+            if (found := Segment.of_name(path.name))
+        ]
+        assert max(ends) == cursor
+        rest = as_lines(requests)[cursor:]
+        middle = rest.index(b"\n", len(rest) // 2) + 1
+        for lines in (rest[:middle], rest[middle:]):
+            answer = house.intake.accept(told(cursor, cursor + len(lines)), segment(lines))
+            cursor += len(lines)
+            assert answer == Filed(cursor)
+        check_tallies(house.counts, requests)
+        check_errors(house.counts, requests)
+        check_windows(house.counts, requests)
+        check_lake(tmp_path / "lake", requests)
+
+
+def test_a_range_that_does_not_start_at_the_cursor_changes_nothing() -> None:
+    lines = as_lines([request_at(0)])
+    with built() as house:
+        assert house.intake.accept(told(5, 5 + len(lines)), segment(lines)) == OutOfTurn(0)
+        assert house.intake.accept(told(0, len(lines)), segment(lines)) == Filed(len(lines))
+        assert house.intake.accept(told(0, len(lines)), segment(lines)) == OutOfTurn(len(lines))
+        assert house.counts.request_totals(RUN) == {"control": (1, 0)}
+        assert len(covering(house.folder / "lake" / Kind.EXPOSURES)) == 1
+        assert house.counts.add(told(0, 9, watermark_us=5), Digest(), NOW_US) == len(lines)
+        assert house.counts.watermark(NOW_US, kinds=(Kind.EXPOSURES,), is_fast=False) == 0
+
+
+def test_what_is_no_segment_is_refused_and_leaves_no_file() -> None:
+    with built() as house:
+        assert isinstance(house.intake.accept(told(0, 10), b"not a segment"), Refused)
+        wrong_kind = Told(Kind.OUTCOMES, "node-1", LOG, 0, 10, 0, 0)
+        assert isinstance(house.intake.accept(wrong_kind, segment(as_lines([request_at(0)]))), Refused)
+        assert [path for path in (house.folder / "lake").rglob("*") if path.is_file()] == []
+        with pytest.raises(ValueError, match="node"):
+            house.intake.accept(told(0, 10, node="../up"), b"")
+        with pytest.raises(ValueError, match="kind"):
+            house.intake.accept(Told("kind", "node-1", LOG, 0, 10, 0, 0), b"")
+
+
+def test_the_watermark_is_the_least_and_only_the_fast_one_leaves_silent_nodes_behind(tmp_path: Path) -> None:
+    clock = [NOW_US]
+    kinds = (Kind.EXPOSURES,)
+    with opened(tmp_path, now_us=lambda: clock[0]) as house:
+        counts, intake = house.counts, house.intake
+        assert counts.watermark(NOW_US, kinds=kinds, is_fast=False) is None
+        intake.accept(told(0, 0, node="slow", watermark_us=10), b"")
+        clock[0] += 31_000_000
+        intake.accept(told(0, 0, node="quick", watermark_us=90), b"")
+        assert counts.watermark(clock[0], kinds=kinds, is_fast=False) == 10
+        assert counts.watermark(clock[0], kinds=kinds, is_fast=True) == 90
+        intake.accept(told(0, 0, node="quick", watermark_us=80), b"")
+        assert counts.watermark(clock[0], kinds=kinds, is_fast=True) == 90, "what is filed stays filed"
+        assert counts.watermark(clock[0], kinds=(*kinds, Kind.OUTCOMES), is_fast=True) is None
+        assert intake.forget_node("slow")
+        assert not intake.forget_node("slow")
+        assert counts.watermark(clock[0], kinds=kinds, is_fast=False) == 90
+
+
+def test_after_an_hour_details_become_totals_without_shared_outages(tmp_path: Path) -> None:
+    clock = [NOW_US]
+    begin_us = BEGIN_US + 12_000_000  # a full minute
+    outage = [request_at(12_000_000 + n, unit=f"u{n}", dur_us=LIMIT_US + 1) for n in range(60)]
+    quiet = [
+        request_at(
+            72_000_000 + n,
+            unit=f"u{n % 20}",
+            route="ranker/candidate1/1",
+            dur_us=LIMIT_US + (n < 3),
+            code=500 * (n == 9) or 200,
+        )
+        for n in range(40)
+    ]
+    with opened(tmp_path, now_us=lambda: clock[0]) as house:
+        counts = house.counts
+        threshold = counts.register(RUN, "latency", limit_us=LIMIT_US, share=0.01)
+        clock[0] = begin_us + 120_000_000
+        hand_in(house.intake, outage + quiet)
+        live = counts.unit_sums(threshold, "candidate1", since_us=None)
+        totals = counts.error_totals(RUN)
+        clock[0] += 2 * 3_600_000_000
+        house.intake.accept(told(0, 0, node="another"), b"")
+        arms, before = counts.arm_windows(threshold)
+        assert arms == {}
+        assert (before["control"].units, before["control"].outage_units) == (0, 60)
+        assert (before["candidate1"].units, before["candidate1"].outage_units) == (20, 0)
+        assert counts.unit_sums(threshold, "candidate1", since_us=None) == live
+        assert counts.unit_sums(threshold, "control", since_us=None).units == 0
+        assert len(counts.first_errors(RUN, since_us=0).ts_us) == 0
+        assert counts.error_totals(RUN) == totals == {("candidate1", 2): 1}
+        # More than an hour late: in the lake and the tallies, no longer in the windows.
+        hand_in(house.intake, quiet[:1], node="late")
+        assert counts.arm_windows(threshold)[0] == {}
+        assert counts.request_totals(RUN)["candidate1"] == (41, 1)
+        assert counts.incomplete(RUN) == {}
+
+
+def test_a_full_table_says_so_and_known_units_still_count() -> None:
+    failed = [request_at(n, unit=f"u{n % 4}", code=500) for n in range(8)]
+    with built(rows=3) as house:
+        threshold = house.counts.register(RUN, "latency", limit_us=LIMIT_US, share=0.01)
+        hand_in(house.intake, failed[:3])
+        assert house.counts.incomplete(RUN) == {}
+        hand_in(house.intake, failed, node="node-2")
+        assert sum(house.counts.error_totals(RUN).values()) == 3
+        left_out = house.counts.incomplete(RUN)
+        assert left_out["windows"] == 1
+        assert left_out["errors"] >= 1
+        assert house.counts.unit_sums(threshold, "control", since_us=None).x == 3 + 6
+        assert house.counts.request_totals(RUN) == {"control": (11, 11)}

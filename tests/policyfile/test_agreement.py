@@ -1,0 +1,49 @@
+"""What lints clean, the proxy takes: the two rooms never meet, so a test holds them together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rollout.domain.assignment import Placement, Split
+from rollout.domain.policy import Policy
+from rollout.envoy.translate import translate
+from rollout.errors import WrongTraffic
+from rollout.policyfile.reading import parse, read
+from tests.command import ROOT
+from tests.policyfile.files import changed
+
+
+def serve(policy: Policy) -> None:
+    """Let the proxy's room translate a policy; it raises what stands against it."""
+    translate([Placement(policy, 1, Split())])
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "policies").glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_example_can_be_served(file: Path) -> None:
+    serve(parse(file.read_text(encoding="utf-8"), file.name))
+
+
+@pytest.mark.parametrize(("timeout_ms", "fits"), [(599, False), (600, False), (624, False), (625, True)])
+def test_both_refuse_the_same_timeouts(timeout_ms: int, *, fits: bool) -> None:
+    linted = read(changed("timeout: 3s", f"timeout: {timeout_ms}ms"), "a.yaml").policy
+    assert (linted is not None) == fits
+    policy = parse(changed("timeout: 3s", "timeout: 30s"), "a.yaml")
+    shorter = replace(policy, resilience=replace(policy.resilience, timeout_s=timeout_ms / 1000))
+    if fits:
+        serve(shorter)
+    else:
+        with pytest.raises(WrongTraffic):
+            serve(shorter)
+
+
+@pytest.mark.parametrize("path", ["/", "/a", "/a/b", "/a.b/~c", "/a;b=1,2"])
+def test_paths_that_lint_can_be_served(path: str) -> None:
+    serve(parse(changed("path: /churn", f'path: "{path}"'), "a.yaml"))
+
+
+def test_a_path_that_cannot_be_served_does_not_lint() -> None:
+    for path in ("//", "/a//b", "/a/../b", "/a%20b", "/a?b"):
+        assert read(changed("path: /churn", f'path: "{path}"'), "a.yaml").policy is None

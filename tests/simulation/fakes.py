@@ -1,0 +1,121 @@
+"""Small stand-ins for the world; each passes the contract of the real adapter where there is one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from rollout.domain.assignment import Placement
+from rollout.domain.experiment import ENDED, Experiment, JobState, Phase
+from rollout.domain.history import Entry
+from rollout.domain.policy import LocalCommand, Policy
+from rollout.errors import Problem, RequestRefused
+from rollout.ports import Published, Standing
+
+
+class MemoryLedger:
+    """A ledger that lives as long as the test."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._runs: dict[str, Standing] = {}
+        self._served: dict[str, str] = {}
+        self._entries: dict[str, list[Entry]] = {}
+
+    def start(self, policy: Policy, now_us: int) -> Standing:
+        with self._turn:
+            before = self._served.get(policy.name)
+            revision = 1
+            if before is not None:
+                run = self._runs[before].experiment
+                if run.phase not in ENDED and not run.rollback_failed:
+                    raise RequestRefused(Problem(policy.name, f"its run is {run.phase}", "wait for its end"))
+                revision = run.revision + 1
+                del self._served[policy.name]
+            uid = f"{len(self._runs) + 1:08d}"
+            experiment = Experiment(uid, policy, revision, Phase.RUNNING, 0, now_us, now_us, now_us)
+            self._runs[uid] = Standing(experiment, 1)
+            self._served[policy.name] = uid
+            self._entries[uid] = []
+            return self._runs[uid]
+
+    def runs(self) -> tuple[Standing, ...]:
+        with self._turn:
+            return tuple(self._runs[uid] for uid in self._served.values())
+
+    def record(self, seen: Standing, experiment: Experiment, entry: Entry | None) -> bool:
+        uid = seen.experiment.uid
+        if experiment.uid != uid:
+            raise ValueError(f"{experiment.uid} is not what was seen as {uid}")
+        if entry is not None and entry.number != (seen.last.number if seen.last else 0) + 1:
+            raise ValueError(f"entry {entry.number} does not follow")
+        with self._turn:
+            if self._runs[uid].version != seen.version:
+                return False
+            self._runs[uid] = Standing(experiment, seen.version + 1, entry or seen.last)
+            if entry is not None:
+                self._entries[uid].append(entry)
+            return True
+
+    def history(self, uid: str) -> tuple[Entry, ...]:
+        with self._turn:
+            return tuple(self._entries[uid])
+
+
+class MemoryJobs:
+    """Actions that run until the test, or a stop, ends them; every beginning is written down."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.told: dict[str, dict[str, str]] = {}
+        self.failure: Exception | None = None
+        self._states: dict[str, JobState] = {}
+
+    def start(self, name: str, action: LocalCommand, variables: dict[str, str]) -> None:
+        if self.failure is not None:
+            raise self.failure
+        if name in self._states:
+            return
+        self.begun.append(name)
+        self.told[name] = variables
+        # The commands of these tests say how they end: `sleep` goes on until it is ended from outside.
+        ends = {"true": JobState.SUCCEEDED, "false": JobState.FAILED}
+        self._states[name] = ends.get(action.command[0], JobState.RUNNING)
+
+    def state(self, name: str) -> JobState | None:
+        return self._states.get(name)
+
+    def stop(self, name: str) -> None:
+        if self._states.get(name) is JobState.RUNNING:
+            self._states[name] = JobState.FAILED
+
+    def end(self, name: str, state: JobState) -> None:
+        self._states[name] = state
+
+
+class MemoryTraffic:
+    """A proxy that follows what it is told, and keeps every split that it was told."""
+
+    def __init__(self) -> None:
+        self.live: tuple[Placement, ...] = ()
+        self.publications: list[tuple[Placement, ...]] = []
+        self.refusal: str | None = None
+
+    def publish(self, placements: tuple[Placement, ...]) -> Published:
+        if self.refusal is not None:
+            return Published(is_live=False, refusal=self.refusal)
+        if placements != self.live:
+            self.live = placements
+            self.publications.append(placements)
+        return Published(is_live=True)
+
+
+class Inline:
+    """Carries every task out at once."""
+
+    def begin(self, _name: str, task: Callable[[], None]) -> bool:
+        task()
+        return True
+
+    def finish(self, _within_s: float) -> bool:
+        return True

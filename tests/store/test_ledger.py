@@ -1,0 +1,101 @@
+"""The real ledger keeps the contract, survives its process, and says whose decision a row is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from rollout.domain.policy import Policy
+from rollout.errors import Stop
+from rollout.store.database import Database
+from rollout.store.ledger import SqlLedger
+from tests.contracts.ledger import LedgerContract, StartingLedger, entry, moved
+from tests.domain.examples import POLICY
+from tests.domain.scenes import NOW_US
+
+
+def digest(policy: Policy) -> str:
+    return f"digest of {policy.name}"
+
+
+def ledger_of(database: Database) -> SqlLedger:
+    numbers = count(1)
+    return SqlLedger(database, new_uid=lambda: f"{next(numbers):08d}", digest=digest)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database.writer(tmp_path / "control.db")
+    yield opened
+    opened.close()
+
+
+class TestSqlLedger(LedgerContract):
+    @pytest.fixture
+    def ledger(self, database: Database) -> StartingLedger:
+        return ledger_of(database)
+
+
+def test_another_process_reads_what_was_recorded(tmp_path: Path) -> None:
+    first = Database.writer(tmp_path / "control.db")
+    ledger = ledger_of(first)
+    seen = ledger.start(POLICY, NOW_US)
+    assert ledger.record(seen, moved(seen.experiment), entry(1))
+    recorded = ledger.runs()
+    first.close()
+    second = Database.writer(tmp_path / "control.db")
+    assert ledger_of(second).runs() == recorded
+    assert ledger_of(second).history(seen.experiment.uid) == (entry(1),)
+    second.close()
+
+
+def test_a_decision_names_the_policy_that_it_rests_on(database: Database) -> None:
+    ledger = ledger_of(database)
+    seen = ledger.start(POLICY, NOW_US, text="kind: RolloutPolicy\n")
+    assert ledger.record(seen, seen.experiment, entry(1))
+    with database.read() as connection:
+        (row,) = connection.execute(
+            text("SELECT action, reason, phase, policy_digest, text FROM decision JOIN revision USING (uid)")
+        )
+    assert tuple(row) == (
+        "hold",
+        "STEP_UNFINISHED",
+        "running",
+        f"digest of {POLICY.name}",
+        "kind: RolloutPolicy\n",
+    )
+
+
+def test_of_many_threads_one_records_each_version(database: Database) -> None:
+    ledger = ledger_of(database)
+    seen = ledger.start(POLICY, NOW_US)
+    won: list[int] = []
+
+    def try_to_record(number: int) -> None:
+        run = replace(seen.experiment, latches={"converted": float(number)})
+        if ledger.record(seen, run, entry(1)):
+            won.append(number)
+
+    threads = [threading.Thread(target=try_to_record, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (run,) = ledger.runs()
+    assert run.experiment.latches == {"converted": float(won[0])}
+    assert len(won) == 1
+
+
+@pytest.mark.parametrize("change", ["SET state = '{}'", "SET state = replace(state, 'running', 'dancing')"])
+def test_a_state_that_was_not_written_here_stops_the_loop(database: Database, change: str) -> None:
+    ledger_of(database).start(POLICY, NOW_US)
+    with database.write() as connection:
+        connection.execute(text(f"UPDATE experiment {change}"))
+    with pytest.raises(Stop, match="00000001"):
+        ledger_of(database).runs()
