@@ -38,6 +38,12 @@ SERVICE_LINK = re.compile(
     r"ROLLOUT(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
 
+# What the controller tells an action of its run, so that an action may call `rollout` itself.
+ACTION_VARIABLES = frozenset(
+    f"{PREFIX}{name}"
+    for name in ("POLICY", "UID", "REVISION", "ACTION", "VERSION", "URL", "BASELINE_VERSION")
+)
+
 
 class LogLevel(StrEnum):
     """How much is logged: this level and everything more serious."""
@@ -211,7 +217,7 @@ def _read_environment(kind: type[Settings]) -> dict[str, object]:
 
 
 def _unknown_variables(kind: type[Settings]) -> Iterator[Problem]:
-    known = {variable(name) for name in kind.model_fields}
+    known = {variable(name) for name in kind.model_fields} | ACTION_VARIABLES
     for name in sorted(os.environ):
         folded = name.upper()
         if folded.startswith(PREFIX) and folded not in known and not SERVICE_LINK.fullmatch(folded):

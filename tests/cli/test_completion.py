@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rollout.cli.root import VERBS
 from tests.command import environment, run
 
 
@@ -22,7 +23,7 @@ def test_every_shell_gets_a_script(shell: str, tmp_path: Path) -> None:
     ("words", "offered"),
     [
         (("rollout", "se"), {"settings"}),
-        (("rollout", ""), {"completion", "settings", "version"}),
+        (("rollout", ""), set(VERBS)),
         (("rollout", "settings", "--out"), {"--output"}),
         (("rollout", "settings", "--output", "j"), {"json"}),
         (("rollout", "completion", ""), {"bash", "fish", "zsh"}),

@@ -1,0 +1,1 @@
+"""The whole command on real parts, as a user runs it."""

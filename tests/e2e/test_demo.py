@@ -1,0 +1,49 @@
+"""The demo is the whole chain: a promotion on proof, a rollback on harm, and nothing left behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.command import environment
+
+WITHIN_S = 400
+
+
+def running(word: str) -> list[str]:
+    """Return the command lines of processes that name a word."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if word in line:
+            found.append(line)
+    return found
+
+
+@pytest.mark.slow
+def test_the_better_model_is_promoted_and_the_failing_one_rolled_back(tmp_path: Path) -> None:
+    temporary, reports = tmp_path / "t", tmp_path / "reports"
+    temporary.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "rollout", "demo", "--reports", str(reports)],
+        env={**environment(tmp_path), "TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "churn-v2 is promoted: the goal is proven" in done.stdout
+    assert "fraud-v4 is rolled-back: a metric is proven worse than its margin (errors)" in done.stdout
+    assert "Traceback" not in done.stderr
+    for name in ("churn-v2", "fraud-v4"):
+        assert "<svg" in (reports / f"{name}.html").read_text()
+    assert not any(temporary.iterdir())
+    if Path("/proc/self/cmdline").exists():
+        assert not [line for line in running(str(temporary)) if "envoy" in line]
