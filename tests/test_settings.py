@@ -7,8 +7,18 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from rollout.controller import naming
 from rollout.errors import WrongSettings
-from rollout.settings import MAXIMUM_FILE_BYTES, LogLevel, Settings, Source, load, variable
+from rollout.settings import (
+    ACTION_VARIABLES,
+    MAXIMUM_FILE_BYTES,
+    LogLevel,
+    Settings,
+    Source,
+    load,
+    variable,
+)
+from tests.domain.scenes import EXPERIMENT
 
 Setter = Callable[..., None]
 
@@ -139,3 +149,11 @@ def test_every_setting_is_described(name: str) -> None:
     assert description is not None
     assert description.endswith(".")
     assert variable(name) == f"ROLLOUT_{name.upper()}"
+
+
+def test_an_action_may_call_the_command_with_what_it_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = naming.variables(EXPERIMENT, naming.Purpose.PROMOTE)
+    assert set(told) == ACTION_VARIABLES
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert load(Settings, {}).values.output == "text"
