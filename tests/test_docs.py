@@ -22,7 +22,7 @@ VERB = re.compile(r"`rollout ([a-z]+)[^`]*`")
 VARIABLE = re.compile(r"\bROLLOUT_[A-Z_]+\b")
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 # Addresses of a person's machine, and what only one workplace has.
-LEAK = re.compile(r"/root/|/home/|/Users/|localhost:\d|\b10\.\d+\.\d+\.\d+\b")
+LEAK = re.compile(r"/(?:root|home|Users)/|localhost:\d|\b10\.\d+\.\d+\.\d+\b")
 
 
 def of(pages: list[Path], pattern: re.Pattern[str]) -> list[tuple[str, str]]:

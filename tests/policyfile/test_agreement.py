@@ -16,14 +16,15 @@ from tests.command import ROOT
 from tests.policyfile.files import changed
 
 
-def serve(policy: Policy) -> None:
-    """Let the proxy's room translate a policy; it raises what stands against it."""
-    translate([Placement(policy, 1, Split())])
+def serve(policy: Policy) -> str:
+    """Return the routes that the proxy's room makes of a policy; it raises what stands against it."""
+    return translate([Placement(policy, 1, Split())]).routes.text
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "policies").glob("*.yaml")), ids=lambda file: file.stem)
 def test_every_example_can_be_served(file: Path) -> None:
-    serve(parse(file.read_text(encoding="utf-8"), file.name))
+    policy = parse(file.read_text(encoding="utf-8"), file.name)
+    assert f"{policy.name}/candidate1/1" in serve(policy)
 
 
 @pytest.mark.parametrize(("timeout_ms", "fits"), [(599, False), (600, False), (624, False), (625, True)])
@@ -41,7 +42,7 @@ def test_both_refuse_the_same_timeouts(timeout_ms: int, *, fits: bool) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/a", "/a/b", "/a.b/~c", "/a;b=1,2"])
 def test_paths_that_lint_can_be_served(path: str) -> None:
-    serve(parse(changed("path: /churn", f'path: "{path}"'), "a.yaml"))
+    assert f'"{path}"' in serve(parse(changed("path: /churn", f'path: "{path}"'), "a.yaml"))
 
 
 def test_a_path_that_cannot_be_served_does_not_lint() -> None:
