@@ -46,7 +46,9 @@ class Node:
     proxy: Proxy
     traffic: NodeTraffic
 
-    def publish(self, at_us: int, *steps_on: int, answer: Acknowledged | Refused | OSError = YES) -> Published:
+    def publish(
+        self, at_us: int, *steps_on: int, answer: Acknowledged | Refused | OSError = YES
+    ) -> Published:
         """Publish one experiment with each of these splits; Envoy needs 5 µs to answer."""
         self.clock[0], self.proxy.answer = at_us, answer
         return self.traffic.publish(tuple(placement(number, on) for number, on in enumerate(steps_on)))

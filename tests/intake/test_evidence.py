@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from rollout.domain.evidence import ClosedFractions, Evidence, LimitEvidence
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.judge import FALLBACK, Patience, judge
-from rollout.domain.policy import Hold, Metric, Policy, Step
+from rollout.domain.policy import Hold, Policy, Step
 from rollout.domain.verdict import Finding, Judgement
 from rollout.intake.evidence import RecordedEvidence
 from rollout.lake.engine import connect
@@ -29,7 +30,7 @@ from rollout.stats.moments import JointMoments
 from rollout.store.counts import LARGEST_TABLE, Told
 from tests.domain.examples import POLICY
 from tests.intake import recount
-from tests.intake.house import LOG, NOW_US, House, hand_in, opened, told
+from tests.intake.house import LOG, NOW_US, House, hand_in, opened
 from tests.lake import histories, oracle
 from tests.lake.histories import BEGIN_US, CLOSING, LIMIT_US, OUTCOMES, REQUESTS, RUN, Request, request_at
 
@@ -41,14 +42,13 @@ MIDNIGHT_US = BEGIN_US + 12 * SECOND_US
 COMPARED = ("control", "holdback", "rest")
 
 
-def metric(name: str, kind: int, **changes: float) -> Metric:
-    return replace(POLICY.metrics[kind], name=name, window_s=10.0, **changes)
-
-
 RANKER = replace(
     POLICY,
     name=RUN.experiment,
-    metrics=(metric("bought", 0), metric("errors", 1), metric("p99", 2)),
+    metrics=tuple(
+        replace(metric, name=name, window_s=10.0)
+        for metric, name in zip(POLICY.metrics, ("bought", "errors", "p99"), strict=True)
+    ),
     steps=(Step(1_000, Hold()), Step(5_000, Hold())),
 )
 
@@ -66,8 +66,11 @@ class Place:
     clock: list[int]
     source: RecordedEvidence
 
-    def file(self, requests: Sequence[Request], outcomes: Sequence[histories.Told] = ()) -> None:
-        hand_in(self.house.intake, requests)
+    def file(
+        self, requests: Sequence[Request], outcomes: Sequence[histories.Told] = (), *, node: str = "node-1"
+    ) -> None:
+        """Hand in one node's requests, and what the application tells."""
+        hand_in(self.house.intake, requests, node=node)
         if outcomes:
             path = self.house.folder / "outcomes.parquet"
             write_outcomes(connect(), histories.as_outcomes(outcomes), path)
@@ -77,33 +80,390 @@ class Place:
             )
 
     def filed_until(self, watermark_us: int) -> None:
-        """Both the proxy and the application say that everything before is filed."""
-        for kind, node in ((Kind.EXPOSURES, "node-1"), (Kind.OUTCOMES, "app-1")):
-            cursor = self.house.counts.cursor(node, LOG)
-            self.house.intake.accept(Told(kind, node, LOG, cursor, cursor, watermark_us, 0), b"")
+        """Every proxy and the application say that everything before is filed."""
+        self.proxies_until(watermark_us)
+        self._until(Kind.OUTCOMES, "app-1", watermark_us)
+
+    def proxies_until(self, watermark_us: int) -> None:
+        nodes = {mark.node for mark in self.house.counts.nodes() if mark.kind == Kind.EXPOSURES} | {"node-1"}
+        for node in nodes:
+            self._until(Kind.EXPOSURES, node, watermark_us)
+
+    def _until(self, kind: Kind, node: str, watermark_us: int) -> None:
+        cursor = self.house.counts.cursor(node, LOG)
+        self.house.intake.accept(Told(kind, node, LOG, cursor, cursor, watermark_us, 0), b"")
 
     def look(self, run: Experiment, at_us: int) -> Evidence:
         self.clock[0] = at_us
         return self.source.observe(run, at_us)
 
 
-class Opened:
-    """Opens a place over a new folder; its limits are known before the first request, as they are live."""
+@contextmanager
+def place(run: Experiment, *, rows: int = LARGEST_TABLE, patience: Patience = PATIENCE) -> Iterator[Place]:
+    """Yield a place over a new folder; a first look has its limit counted from the first request on."""
+    clock = [NOW_US]
+    with (
+        tempfile.TemporaryDirectory() as name,
+        opened(Path(name), now_us=lambda: clock[0], rows=rows) as house,
+    ):
+        found = Place(
+            house, clock, RecordedEvidence(house.counts, Lake(house.folder / "lake"), patience=patience)
+        )
+        found.look(run, NOW_US)
+        yield found
 
-    def __init__(self, run: Experiment, *, rows: int = LARGEST_TABLE, patience: Patience = PATIENCE) -> None:
-        self._run, self._rows, self._patience = run, rows, patience
-        self._folder = tempfile.TemporaryDirectory()
 
-    def __enter__(self) -> Place:
-        clock = [NOW_US]
-        folder = Path(self._folder.name)
-        self._house = opened(folder, now_us=lambda: clock[0], rows=self._rows)
-        house = self._house.__enter__()
-        source = RecordedEvidence(house.counts, Lake(folder / "lake"), patience=self._patience)
-        place = Place(house, clock, source)
-        place.look(self._run, NOW_US)
-        return place
+def begins(now_us: int, every_us: int, started_us: int = STARTED_US) -> list[int]:
+    """Every start of the last hour, beginning with the first one of all."""
+    later = range(started_us + every_us, now_us + 1, every_us)
+    return [started_us, *(begin for begin in later if begin > now_us - 60 * MINUTE_US)]
 
-    def __exit__(self, *_: object) -> None:
-        self._house.__exit__(None, None, None)
-        self._folder.cleanup()
+
+def first_errors(
+    requests: Sequence[Request], starts: Sequence[int]
+) -> tuple[list[list[int]], list[list[int]]]:
+    """Candidate and comparison units whose first error since each start was under split 1 and 2."""
+    tables = []
+    for arms in (("candidate1",), COMPARED):
+        table = []
+        for begin in starts:
+            firsts = [
+                next((event for event in own if event[0] >= begin or begin == starts[0]), None)
+                for own in recount.errors(requests).values()
+            ]
+            counted = Counter(first[2] for first in firsts if first and first[1] in arms)
+            table.append([counted[1], counted[2]])
+        tables.append(table)
+    return tables[0], tables[1]
+
+
+def recent(requests: Sequence[Request], now_us: int) -> tuple[int, ...]:
+    """Return this and the last minute's requests and errors: the candidate's, then the comparison's."""
+    found = []
+    for arms in (("candidate1",), COMPARED):
+        own = [
+            sums
+            for (name, revision, _, arm, minute), sums in recount.tallies(requests).items()
+            if (name, revision) == ("ranker", 3) and arm in arms and minute >= now_us // MINUTE_US - 1
+        ]
+        found += [sum(sums[0] for sums in own), sum(sums[1] for sums in own)]
+    return tuple(found)
+
+
+def check_moments(found: JointMoments, place: int, pairs: Sequence[tuple[int, int]]) -> None:
+    """Compare moments with those of plain pairs (y, x)."""
+    assert found.n[place] == len(pairs)
+    if pairs:
+        values = np.array(pairs, dtype=np.float64)
+        assert np.allclose(found.mean[place], values.mean(axis=0))
+        centred = values - values.mean(axis=0)
+        assert np.allclose(found.scatter[place], centred.T @ centred)
+
+
+def check_fractions(found: ClosedFractions | None, requests: Sequence[Request], kind: str) -> None:
+    """Compare the candidate's closed units with those of the oracle."""
+    counted = {"errors": oracle.failed, "fallbacks": oracle.fell_back, "slow": oracle.too_slow}[kind]
+    assert found is not None
+    own = [unit.in_window() for unit in oracle.closed(requests).values() if unit.arm == "candidate1"]
+    pairs = [(sum(map(counted, requests)), len(requests)) for requests in own]
+    assert found.units == len(pairs)
+    assert found.fraction_sum == pytest.approx(sum(y / x for y, x in pairs))
+    check_moments(found.totals, 0, pairs)
+
+
+def check_limit(
+    found: LimitEvidence, requests: Sequence[Request], now_us: int, starts: Sequence[int], outages: set[int]
+) -> None:
+    """Compare windows and unit totals with a recount that knows which minutes were outages."""
+    cells = {
+        (unit, window): pair
+        for (arm, unit, window), pair in recount.unit_windows(requests).items()
+        if arm == "candidate1" and window * 10 * SECOND_US // MINUTE_US not in outages
+    }
+    assert len(found.windows) == len(starts)
+    for number, begin in enumerate(starts):
+        since = {key: pair for key, pair in cells.items() if number == 0 or key[1] * 10 * SECOND_US >= begin}
+        ended = [pair for (_, window), pair in since.items() if (window + 1) * 10 * SECOND_US <= now_us]
+        assert found.windows[number] == len(ended)
+        nano = sum(floor(Fraction(y, x) * 10**9) for x, y in ended)
+        assert found.window_fractions[number] == pytest.approx(nano / 1e9)
+        units: Counter[int] = Counter()
+        slow: Counter[int] = Counter()
+        for (unit, _), (x, y) in since.items():
+            units[unit] += x
+            slow[unit] += y
+        check_moments(found.totals, number, [(slow[unit], x) for unit, x in units.items()])
+        assert found.exceeding_units[number] == sum(y > 0 for y in slow.values())
+
+
+def check_closed(found: Evidence, requests: list[Request], outcomes: list[histories.Told]) -> None:
+    """Compare everything that rests on closed units."""
+    successes = oracle.successes(requests, outcomes, "bought")
+    assert (
+        ("bought" in found.binary) == ("errors" in found.errors) == ("p99" in found.limits) == bool(successes)
+    )
+    if not successes:
+        assert found.fallbacks is None
+        return
+    days = sorted({day for _, _, day in successes})
+    binary = found.binary["bought"]
+    for arm, units, hits in (
+        ("control", binary.control_units, binary.control_successes),
+        ("candidate1", binary.candidate_units, binary.candidate_successes),
+    ):
+        cells = [[successes.get((arm, block, day), (0, 0)) for block in (1, 2)] for day in days]
+        assert np.dstack([units, hits]).tolist() == [[list(cell) for cell in row] for row in cells]
+    errors = found.errors["errors"]
+    closed = oracle.closed(requests).values()
+    for arm, moments, nonzero in (
+        ("control", errors.ratio.control, errors.ratio.control_nonzero),
+        ("candidate1", errors.ratio.candidate, errors.ratio.candidate_nonzero),
+    ):
+        for place, block in enumerate((1, 2)):
+            own = [unit.in_window() for unit in closed if (unit.arm, unit.block) == (arm, block)]
+            check_moments(moments, place, [(sum(map(oracle.failed, one)), len(one)) for one in own])
+        failing = [unit for unit in closed if unit.arm == arm and any(map(oracle.failed, unit.in_window()))]
+        assert nonzero == len(failing)
+    check_fractions(errors.fractions, requests, "errors")
+    check_fractions(found.limits["p99"].fractions, requests, "slow")
+    check_fractions(found.fallbacks, requests, "fallbacks")
+
+
+@settings(max_examples=15)
+@given(
+    requests=st.lists(REQUESTS, max_size=30),
+    outcomes=st.lists(OUTCOMES, max_size=12),
+    later_s=st.sampled_from([0, 15, 3500, 3585]),
+)
+def test_a_look_equals_a_recount(
+    requests: list[Request], outcomes: list[histories.Told], later_s: int
+) -> None:
+    now_us = NOW_US + later_s * SECOND_US
+    entered_us = BEGIN_US + 5 * SECOND_US
+    run = experiment(entered_us=entered_us)
+    with place(run) as here:
+        here.file(requests, outcomes)
+        here.filed_until(CLOSING.watermark_us)
+        found = here.look(run, now_us)
+    assert found.watermark_us == CLOSING.watermark_us
+    enrolled, _ = oracle.enrolment(requests)
+    arms = ("control", "candidate1")
+    assert found.enrolled.tolist() == [[enrolled.get((arm, block), 0) for arm in arms] for block in (1, 2)]
+    in_step, _ = oracle.enrolment(requests, entered_us)
+    assert found.units_in_step == tuple(
+        sum(count for (owner, _), count in in_step.items() if owner == arm) for arm in arms
+    )
+    check_closed(found, requests, outcomes)
+    if found.errors:
+        first = found.errors["errors"].first
+        starts = begins(now_us, 10 * SECOND_US)
+        assert (first.candidate.tolist(), first.comparison.tolist()) == first_errors(requests, starts)
+        assert first.share.tolist() == [0.1, 0.5]
+        assert recent(requests, now_us) == (
+            *(first.candidate_requests, first.candidate_errors),
+            *(first.comparison_requests, first.comparison_errors),
+        )
+        check_limit(found.limits["p99"], requests, now_us, begins(now_us, 600 * SECOND_US), set())
+
+
+def test_what_can_not_have_closed_is_unclear_and_later_it_is_missing() -> None:
+    run = experiment()
+    closes_us = STARTED_US + CLOSING.window_us + CLOSING.grace_us
+    with place(run) as here:
+        for watermark_us, finding in ((closes_us - 1, Finding.UNCLEAR), (closes_us, Finding.MISSING)):
+            here.filed_until(watermark_us)
+            found = here.look(run, NOW_US)
+            assert (found.binary, found.fallbacks) == ({}, None)
+            judged = judge(run, found, NOW_US, PATIENCE)
+            # Harm is looked for from the first request on, and missing only when units should be there.
+            assert bool(found.errors) == bool(found.limits) == (finding is Finding.UNCLEAR)
+            assert all(verdict.is_immature == (finding is Finding.UNCLEAR) for verdict in judged.verdicts[:3])
+            assert [verdict.finding for verdict in judged.verdicts[:3]] == [finding] * 3
+        here.file([request_at(-SECOND_US)])
+        assert set(here.look(run, NOW_US).binary) == {"bought"}
+
+
+def test_failing_requests_are_harm_before_any_unit_has_closed() -> None:
+    run = experiment()
+    with place(run) as here:
+        now_us = STARTED_US + 20 * SECOND_US
+        here.file(
+            [
+                request_at(
+                    number * SECOND_US // 10,
+                    unit=f"user-{number}",
+                    route=f"ranker/{arm}/1",
+                    code=500 if arm == "candidate1" else 200,
+                )
+                for number, arm in enumerate(["candidate1", "control"] * 80)
+            ]
+        )
+        here.filed_until(now_us)
+        judged = judge(run, here.look(run, now_us), now_us, PATIENCE)
+    verdicts = {verdict.metric: verdict for verdict in judged.verdicts}
+    assert verdicts["errors"].finding is Finding.HARMED
+
+
+def test_units_close_for_the_proxy_before_the_application_has_told() -> None:
+    run = experiment()
+    with place(run) as here:
+        here.file([request_at(0)])
+        here.proxies_until(NOW_US)
+        found = here.look(run, NOW_US)
+    assert (found.watermark_us, found.fast_watermark_us) == (None, NOW_US)
+    assert (set(found.binary), set(found.errors)) == (set(), {"errors"})
+
+
+def test_a_long_error_window_does_not_make_the_fallback_missing() -> None:
+    long = replace(RANKER, metrics=(replace(RANKER.metrics[1], window_s=3600.0),))
+    run, now_us = experiment(long), STARTED_US + 20 * MINUTE_US
+    with place(run) as here:
+        here.file([request_at(0, route="ranker/candidate1/1")])
+        here.filed_until(now_us)
+        found = here.look(run, now_us)
+        verdicts = {verdict.metric: verdict for verdict in judge(run, found, now_us, PATIENCE).verdicts}
+    assert verdicts["errors"].is_immature
+    assert verdicts[FALLBACK].finding is not Finding.MISSING
+
+
+def test_start_0_remembers_what_is_older_than_an_hour() -> None:
+    run = experiment()
+    old = [request_at(n, unit=f"u{n}", route="ranker/candidate1/1", code=500) for n in range(4)]
+    again_s = 2 * 3600
+    new = [
+        request_at(again_s * SECOND_US + n, unit=f"u{n + 2}", route="ranker/candidate1/1", code=500)
+        for n in range(5)
+    ]
+    now_us = BEGIN_US + (again_s + 30) * SECOND_US
+    with place(run) as here:
+        here.file(old)
+        here.clock[0] = now_us
+        here.file(new, node="node-2")
+        here.filed_until(now_us)
+        first = here.look(run, now_us).errors["errors"].first
+    starts = begins(now_us, 10 * SECOND_US)
+    assert (first.candidate.tolist(), first.comparison.tolist()) == first_errors(old + new, starts)
+    assert first.candidate[0].tolist() == [4, 3]
+
+
+def slow_history(seed: int) -> list[Request]:
+    """Twenty-five minutes of few users; both arms break the limit in the first minute after midnight."""
+    chance = random.Random(seed)  # noqa: S311 (a history, no secret)
+    found = []
+    for _ in range(900):
+        since_us = chance.randrange(12 * SECOND_US, 25 * MINUTE_US)
+        arm, is_slow = chance.choice(["control", "candidate1"]), chance.random() < 0.01
+        found.append(
+            request_at(
+                since_us,
+                unit=f"{arm}{chance.randrange(30)}",
+                route=f"ranker/{arm}/1",
+                dur_us=LIMIT_US + is_slow,
+            )
+        )
+    outage = [
+        request_at(12 * SECOND_US + n * 800_000, unit=f"x{n}", route=f"ranker/{arm}/1", dur_us=LIMIT_US + 1)
+        for n in range(70)
+        for arm in ("control", "candidate1")
+    ]
+    last = [request_at(25 * MINUTE_US - 1, unit="last", route="ranker/candidate1/1", dur_us=LIMIT_US + 1)]
+    return sorted(found + outage + last, key=oracle.time_of)
+
+
+def test_the_limit_is_counted_since_each_start_without_shared_outages() -> None:
+    run = experiment(started_us=MIDNIGHT_US)
+    requests, now_us = slow_history(5), BEGIN_US + 25 * MINUTE_US
+    with place(run) as here:
+        here.clock[0] = now_us
+        here.file(requests)
+        here.filed_until(now_us)
+        found = here.look(run, now_us).limits["p99"]
+    starts = begins(now_us, 600 * SECOND_US, MIDNIGHT_US)
+    assert len(starts) == 3
+    assert found.exceeding_units[0] < 30
+    check_limit(found, requests, now_us, starts, {MIDNIGHT_US // MINUTE_US})
+    assert not found.outage_dominates
+
+
+def test_an_outage_dominates_while_it_fills_more_than_half_of_a_short_life() -> None:
+    run = experiment(started_us=MIDNIGHT_US)
+    with place(run) as here:
+        here.file(slow_history(5))
+        here.filed_until(MIDNIGHT_US + 100 * SECOND_US)
+        seen = [
+            here.look(run, MIDNIGHT_US + after_s * SECOND_US).limits["p99"].outage_dominates
+            for after_s in (100, 119, 120)
+        ]
+    assert seen == [True, True, False]
+
+
+def test_counts_that_lack_something_make_only_their_metrics_absent() -> None:
+    run = experiment()
+    with place(run, rows=3) as here:
+        here.file([request_at(n, unit=f"u{n}", code=500) for n in range(3)])
+        here.filed_until(NOW_US)
+        found = here.look(run, NOW_US)
+        assert (set(found.errors), set(found.limits)) == ({"errors"}, {"p99"})
+        here.file([request_at(9, unit="one more", code=500)], node="node-2")
+        here.filed_until(NOW_US)
+        found = here.look(run, NOW_US)
+        assert (set(found.errors), set(found.limits)) == (set(), set())
+        assert set(found.binary) == {"bought"}
+        findings = {one.metric: one.finding for one in judge(run, found, NOW_US, PATIENCE).verdicts}
+        assert findings["errors"] is findings["p99"] is Finding.MISSING
+
+
+UNITS = 1500
+LIVE = replace(
+    RANKER,
+    metrics=(
+        replace(RANKER.metrics[0], window_s=60.0),
+        replace(RANKER.metrics[1], window_s=60.0, floor=0.05),
+        replace(RANKER.metrics[2], window_s=60.0, quantile=0.9),
+    ),
+)
+
+
+def judged(error_rate: float, bought_rate: float, *, blocks: int) -> Judgement:
+    """Return the look after five minutes at a candidate beside a control of 1 % errors and 10 % bought."""
+    chance = random.Random(7)  # noqa: S311 (a history, no secret)
+    run = experiment(LIVE, started_us=MIDNIGHT_US)
+    now_us = MIDNIGHT_US + 5 * MINUTE_US
+    requests, outcomes = [], []
+    for arm, errors, bought in (("control", 0.01, 0.1), ("candidate1", error_rate, bought_rate)):
+        for number in range(UNITS):
+            since_us = 12 * SECOND_US + number * 5 * MINUTE_US // UNITS
+            code = 500 if chance.random() < errors else 200
+            route, unit = f"ranker/{arm}/{1 + number % blocks}", f"{arm} {number}"
+            requests.append(request_at(since_us, unit=unit, route=route, code=code))
+            if chance.random() < bought:
+                outcomes.append(histories.Told(unit, "bought", BEGIN_US + since_us + SECOND_US, 1, ""))
+    with place(run) as here:
+        here.clock[0] = now_us
+        here.file(sorted(requests, key=oracle.time_of), outcomes)
+        here.filed_until(now_us)
+        return judge(run, here.look(run, now_us), now_us, Patience())
+
+
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_a_failing_candidate_is_harmed_in_a_whole_look(blocks: int) -> None:
+    found = judged(0.30, 0.1, blocks=blocks)
+    verdicts = {verdict.metric: verdict.finding for verdict in found.verdicts}
+    assert verdicts["errors"] is verdicts["p99"] is Finding.HARMED
+    assert verdicts["bought"] is Finding.UNCLEAR
+    assert found.split_holds
+    assert found.evidence_is_fresh
+
+
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_a_healthy_candidate_is_proven_in_a_whole_look(blocks: int) -> None:
+    found = judged(0.01, 0.3, blocks=blocks)
+    assert {verdict.metric: verdict.finding for verdict in found.verdicts} == {
+        "bought": Finding.BETTER,
+        "errors": Finding.SAFE,
+        "p99": Finding.SAFE,
+        FALLBACK: Finding.SAFE,
+    }
+    assert found.first(Finding.HARMED) is None
+    assert found.split_holds
+    assert found.evidence_is_fresh

@@ -34,6 +34,8 @@ class NodeTraffic:
             changed = {name: split for name, split in wanted.items() if self._live.get(name) != split}
             for name, split in changed.items():
                 self._journal.published(name, split, self._now_us())
+            # Some files may become live and others not: no change is certain until a publication succeeds.
+            self._live = {name: split for name, split in self._live.items() if name not in changed}
             answer = self._proxy.publish(placements)
             match answer:
                 case Acknowledged():
@@ -41,8 +43,6 @@ class NodeTraffic:
                     self._acknowledge(changed)
                     return Published(is_live=True)
                 case Refused():
-                    # Some files may be live and others not: no split is certain until a publication succeeds.
-                    self._live = {name: split for name, split in self._live.items() if name not in changed}
                     return Published(is_live=False, refusal=answer.reason)
 
     def _acknowledge(self, changed: dict[str, int]) -> None:

@@ -95,6 +95,7 @@ def _verdict(policy: Policy, name: str, found: Measured, latched: float) -> Verd
         harm_bar=harm_bar,
         estimate=found.estimate,
         interval=found.interval,
+        is_immature=found.is_immature and finding is Finding.UNCLEAR,
         is_outage=found.is_outage,
     )
 

@@ -28,6 +28,8 @@ class Measured:
     interval: tuple[float, float] | None
     is_superiority: bool = False
     is_outage: bool = False
+    is_immature: bool = False
+    """Harm can be seen already, but no unit has closed that could prove anything."""
 
 
 def measure(policy: Policy, metric: Metric, evidence: Evidence) -> Measured | None:
@@ -111,6 +113,7 @@ def _errors(policy: Policy, metric: Metric, found: ErrorEvidence) -> Measured:
         log_e_proof=proof,
         log_e_harm=_error_harm(found, margin, floor),
         score=1.0 if below_floor or float(contrast.score) < 0 else -1.0,
+        is_immature=found.fractions.units == 0,
         estimate=_lift(control, candidate),
         interval=means.lift_interval(control, candidate, planned_information=planned).at(),
     )
@@ -138,9 +141,10 @@ def _limit(metric: Metric, found: LimitEvidence) -> Measured:
         log_e_proof=_compliance(found.fractions, limit),
         log_e_harm=float(starts.strongest(by_start, found.start_index)),
         score=limit - _rate(found.fractions),
-        estimate=_rate(found.fractions),
+        estimate=_rate(found.fractions) if found.fractions.units else None,
         interval=_fraction_interval(found.fractions, limit),
         is_outage=found.outage_dominates,
+        is_immature=found.fractions.units == 0,
     )
 
 

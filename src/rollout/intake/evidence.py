@@ -63,13 +63,14 @@ class RecordedEvidence:
                 case MetricType.ERROR_RATE:
                     sums = self._ratio(experiment, run, metric, Trouble.ERROR, marks)
                     first = self._fast.first_errors(experiment, run, now_us)
-                    if sums and first is not None:
-                        errors[metric.name] = ErrorEvidence(first, _ratio(policy, sums), fractions(sums))
+                    if _is_there(sums) and first is not None:
+                        closed = sums or {}
+                        errors[metric.name] = ErrorEvidence(first, _ratio(policy, closed), fractions(closed))
                 case MetricType.LATENCY:
                     counted = metric.max_us or 0
                     sums = self._ratio(experiment, run, metric, counted, marks)
                     limit = self._fast.limit(experiment, run, metric, now_us, fractions(sums or {}))
-                    if sums and limit is not None:
+                    if _is_there(sums) and limit is not None:
                         limits[metric.name] = limit
         return Evidence(
             watermark_us=marks.joined_us if _has_outcomes(policy) else marks.proxy_us,
@@ -104,7 +105,8 @@ class RecordedEvidence:
 
     def _fallbacks(self, experiment: Experiment, run: Run, marks: _Marks) -> ClosedFractions | None:
         windows = [m.window_s for m in experiment.policy.metrics if m.type is MetricType.ERROR_RATE]
-        closing = self._closing(experiment, min(windows, default=FALLBACK_WINDOW_S), marks.proxy_us)
+        # Never longer than a judgement waits before it calls the fallback missing.
+        closing = self._closing(experiment, min([FALLBACK_WINDOW_S, *windows]), marks.proxy_us)
         sums = None if closing is None else self._lake.ratio(run, Trouble.FALLBACK, closing)
         return fractions(sums) if sums else None
 
@@ -114,6 +116,14 @@ class RecordedEvidence:
             run, since_us=experiment.started_us, enrolled_from_us=experiment.step_entered_us
         )
         return _units(found, CONTROL), _units(found, CANDIDATE)
+
+
+def _is_there(sums: dict[Stratum, RatioSums] | None) -> bool:
+    """Return whether proxy evidence can be judged: harm at once, even before any unit has closed.
+
+    Once units should have closed and none has, it is missing.
+    """
+    return sums is None or bool(sums)
 
 
 def _has_outcomes(policy: Policy) -> bool:

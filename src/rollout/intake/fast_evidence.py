@@ -50,8 +50,9 @@ class FastEvidence:
             begin=alive.begin,
             splits=splits,
         )
+        # Start 0 reaches back beyond the events that are kept: the totals hold its recent ones too.
+        candidate[0], comparison[0] = 0, 0
         for (arm, split), units in self._counts.error_totals(run).items():
-            # Start 0 reaches back beyond the events that are kept.
             if 1 <= split <= splits and (arm == CANDIDATE or arm in BASELINE_SERVED):
                 table = candidate if arm == CANDIDATE else comparison
                 table[0, split - 1] += units
