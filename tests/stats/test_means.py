@@ -117,3 +117,17 @@ def test_numbers_that_are_none_are_refused() -> None:
         means.log_e_greater(
             means.contrast(Moments.of([9], [1], [9]), Moments.of([9], [1], [9])), planned_information=0
         )
+
+
+def test_the_estimate_of_the_lift_is_the_middle_that_the_interval_holds() -> None:
+    control, candidate = (
+        Moments.of_successes([4000, 100], [400, 30]),
+        Moments.of_successes([4000, 90], [500, 27]),
+    )
+    lift, known = means.lift_estimate(control, candidate)
+    interval = means.lift_interval(control, candidate).at()
+    assert known
+    assert interval is not None
+    assert interval[0] < lift < interval[1]
+    assert not means.lift_estimate(Moments.of([9], [0], [0]), Moments.of([9], [1], [0]))[1]
+    assert not means.lift_estimate(Moments.of([], [], []), Moments.of([], [], []))[1]

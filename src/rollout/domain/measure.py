@@ -10,7 +10,6 @@ import numpy as np
 from rollout.domain.evidence import BinaryEvidence, ClosedFractions, ErrorEvidence, Evidence, LimitEvidence
 from rollout.domain.policy import Direction, Metric, MetricType, Policy
 from rollout.stats import adjust, bars, events, means, moments, planning, slo, starts
-from rollout.stats.arrays import FloatArray
 from rollout.stats.moments import Moments
 
 PLANNED_EXCEEDANCES: Final = 10.0
@@ -164,12 +163,6 @@ def _fraction_interval(found: ClosedFractions, limit: float) -> tuple[float, flo
 
 
 def _lift(control: Moments, candidate: Moments) -> float | None:
-    """Return the stratified estimate of the lift, or None where the control's mean is not positive."""
-    weight = _weights(control, candidate)
-    base, other = (float((weight * arm.mean).sum()) for arm in (control, candidate))
-    return other / base - 1.0 if base > 0 else None
-
-
-def _weights(control: Moments, candidate: Moments) -> FloatArray:
-    total = np.maximum(control.n + candidate.n, 1.0)
-    return np.asarray(control.n * candidate.n / total)
+    """Return the estimate of the lift, or None where the control's mean is not positive."""
+    lift, is_known = means.lift_estimate(control, candidate)
+    return float(lift) if is_known else None

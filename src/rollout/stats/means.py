@@ -157,7 +157,7 @@ def lift_interval(
     found = contrast(control, candidate)
     weight, floor = _weight(a, b), _pooled_variance(a, b)
     total = found.information
-    mean_a, mean_b = (arrays.divided((weight * arm.mean).sum(axis=-1), total) for arm in (a, b))
+    mean_a, mean_b = (_weighted_mean(arm, weight) for arm in (a, b))
     error_a, error_b = (
         arrays.divided((weight**2 * _error(arm, floor)).sum(axis=-1), total**2) for arm in (a, b)
     )
@@ -167,6 +167,19 @@ def lift_interval(
     known = (found.variance > 0) & (lead > 0) & (mean_a > 0)
     safe = np.where(known, lead, 1.0)
     return Interval.where(known, (mean_a * mean_b - root) / safe - 1.0, (mean_a * mean_b + root) / safe - 1.0)
+
+
+def lift_estimate(control: Moments, candidate: Moments) -> tuple[FloatArray, BoolArray]:
+    """Return the stratified estimate of the relative lift, and where it is known: with a positive control.
+
+    Formula: M_b/M_a − 1, M_j = Σw ȳ_j/Σw, w as in `contrast`. Source: Cochran 1954 (weights).
+    Assumes: as `contrast`. Asymptotic.
+    """
+    a, b = _stratified(control), _stratified(candidate)
+    weight = _weight(a, b)
+    base, other = (_weighted_mean(arm, weight) for arm in (a, b))
+    known = np.asarray(base > 0)
+    return np.where(known, arrays.divided(other, np.where(known, base, 1.0)) - 1.0, 0.0), known
 
 
 def enough_units(
@@ -192,6 +205,10 @@ def _weight(a: Moments, b: Moments) -> FloatArray:
     """Return w = n_a n_b/(n_a+n_b); 0 where an arm is empty, or no degree of freedom is left to judge by."""
     n = a.n + b.n
     return np.where(n > _ESTIMATED_MEANS, arrays.divided(a.n * b.n, n), 0.0)
+
+
+def _weighted_mean(arm: Moments, weight: FloatArray) -> FloatArray:
+    return arrays.divided(np.asarray((weight * arm.mean).sum(axis=-1)), np.asarray(weight.sum(axis=-1)))
 
 
 def _pooled_variance(a: Moments, b: Moments) -> FloatArray:
