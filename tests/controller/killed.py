@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rollout.commands.jobs import LocalCommands
 from rollout.controller.reconcile import Point, Reconciler, World
-from rollout.domain.experiment import JobState, Phase
+from rollout.domain.experiment import Experiment, JobState, Phase
 from rollout.domain.policy import Actions, LocalCommand, Policy, Resilience
 from rollout.store.database import Database
 from rollout.store.ledger import SqlLedger
@@ -48,7 +48,7 @@ def main(folder: Path, point: str, looks: int) -> None:
     readings.reading = evidence(errors=0.2 if (folder / "is-broken").exists() else 0.0005)
     jobs = LocalCommands(folder / "jobs", working_folder=folder)
 
-    def passing(passed: Point) -> None:
+    def passing(passed: Point, _experiment: Experiment) -> None:
         if passed == point and not (folder / "was-killed").exists():
             (folder / "was-killed").touch()
             os.kill(os.getpid(), signal.SIGKILL)

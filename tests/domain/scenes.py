@@ -116,6 +116,7 @@ def evidence(
     return Evidence(
         watermark_us=NOW_US - SECOND_US,
         fast_watermark_us=NOW_US - SECOND_US,
+        first_enrolled_us=NOW_US - 48 * HOUR_US,
         enrolled=np.array([[units, units]]),
         units_in_step=(units // 2, units // 2),
         binary={"converted": BinaryEvidence(per_day, successes[0], per_day, successes[1])},

@@ -70,7 +70,8 @@ def test_what_was_not_measured_is_missing(metric: str) -> None:
 
 def test_before_a_window_can_have_closed_a_metric_is_immature_and_others_still_latch() -> None:
     young = replace(EXPERIMENT, started_us=NOW_US - HOUR_US, step_entered_us=NOW_US - HOUR_US)
-    judged = judge(young, replace(evidence(), binary={}), NOW_US, PATIENCE)
+    came_us = young.started_us
+    judged = judge(young, replace(evidence(), first_enrolled_us=came_us, binary={}), NOW_US, PATIENCE)
     converted = judged.verdicts[0]
     assert (converted.finding, converted.is_immature) == (Finding.UNCLEAR, True)
     assert judged.latches["p99"] > 3.0

@@ -283,6 +283,19 @@ def test_what_can_not_have_closed_is_unclear_and_later_it_is_missing() -> None:
         assert set(here.look(run, NOW_US).binary) == {"bought"}
 
 
+def test_while_the_first_user_s_window_is_open_nothing_is_missing() -> None:
+    run, came_us = experiment(), CLOSING.grace_us
+    closes_us = STARTED_US + came_us + CLOSING.window_us + CLOSING.grace_us
+    with place(run) as here:
+        here.file([request_at(STARTED_US + came_us - BEGIN_US)])
+        for watermark_us, is_immature in ((closes_us - 1, True), (closes_us, False)):
+            here.filed_until(watermark_us)
+            judged = judge(run, here.look(run, NOW_US), NOW_US, PATIENCE)
+            findings = {verdict.metric: verdict.finding for verdict in judged.verdicts}
+            assert Finding.MISSING not in findings.values()
+            assert judged.verdicts[0].is_immature == is_immature
+
+
 def test_failing_requests_are_harm_before_any_unit_has_closed() -> None:
     run = experiment()
     with place(run) as here:

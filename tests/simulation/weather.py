@@ -57,7 +57,7 @@ class Weather:
         """Return whether something goes wrong now."""
         return self.now_us < self.calm_us and self.chance.random() < share
 
-    def passing(self, point: Point) -> None:
+    def passing(self, point: Point, _experiment: Experiment) -> None:
         """Cut the process off at some of the points."""
         if self.is_bad(0.04):
             raise Crash(point)

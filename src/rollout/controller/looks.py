@@ -74,6 +74,7 @@ def no_evidence(policy: Policy) -> Evidence:
     return Evidence(
         watermark_us=None,
         fast_watermark_us=None,
+        first_enrolled_us=None,
         enrolled=np.zeros((1, policy.arms), dtype=np.int64),
         units_in_step=(0, 0),
         binary={},

@@ -91,7 +91,7 @@ class Reconciler:
         *,
         patience: Patience = Patience(),  # noqa: B008 (frozen)
         album: Album = Album(),  # noqa: B008 (frozen)
-        passing: Callable[[Point], None] = lambda _point: None,
+        passing: Callable[[Point, Experiment], None] = lambda _point, _experiment: None,
     ) -> None:
         self._world, self._patience, self._album, self._passing = world, patience, album, passing
         self._publishing = threading.Lock()
@@ -149,16 +149,16 @@ class Reconciler:
         entry = self._album.entry(seen, after, decision, look)
         if entry is None and not self._album.state_is_due(seen.experiment, after):
             return seen
-        self._passing(Point.BEFORE_RECORD)
+        self._passing(Point.BEFORE_RECORD, after)
         if not self._world.ledger.record(seen, after, entry):
             return None
-        self._passing(Point.AFTER_RECORD)
+        self._passing(Point.AFTER_RECORD, after)
         return Standing(after, seen.version + 1, entry or seen.last)
 
     def _converge(self, experiment: Experiment, now_us: int, problems: list[Exception]) -> None:
         """Make the world agree with what is recorded: traffic of every run, then this run's action."""
         is_live = self._publish(problems)
-        self._passing(Point.AFTER_TRAFFIC)
+        self._passing(Point.AFTER_TRAFFIC, experiment)
         match purpose_of(experiment):
             case Purpose.PROMOTE:
                 self._start(experiment, Purpose.PROMOTE, problems)
@@ -211,8 +211,8 @@ class Reconciler:
         action = action_for(experiment, purpose)
         if action is None:
             return
-        self._passing(Point.BEFORE_ACTION)
+        self._passing(Point.BEFORE_ACTION, experiment)
         with _Noting(problems):
             name = job_name(experiment, purpose)
             self._world.jobs.start(name, action, variables(experiment, purpose))
-        self._passing(Point.AFTER_ACTION)
+        self._passing(Point.AFTER_ACTION, experiment)

@@ -86,6 +86,8 @@ class Evidence:
     """Everything before it is filed and joined (the slow loop's)."""
     fast_watermark_us: int | None
     """The same for the proxy's own records."""
+    first_enrolled_us: int | None
+    """When the first unit came; until it can have closed nothing is missing."""
     enrolled: IntArray
     """Distinct units, [block, arm]."""
     units_in_step: tuple[int, int]

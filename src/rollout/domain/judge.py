@@ -70,7 +70,8 @@ def _absent(
     name: str, window_s: float, experiment: Experiment, evidence: Evidence, patience: Patience
 ) -> Verdict:
     """Return unclear while no window can have closed yet, and missing from then on."""
-    closes_us = experiment.started_us + int(window_s * 1e6) + patience.grace_for(window_s)
+    began_us = experiment.started_us if evidence.first_enrolled_us is None else evidence.first_enrolled_us
+    closes_us = began_us + int(window_s * 1e6) + patience.grace_for(window_s)
     immature = evidence.watermark_us is None or evidence.watermark_us < closes_us
     return Verdict(name, Finding.UNCLEAR if immature else Finding.MISSING, is_immature=immature)
 

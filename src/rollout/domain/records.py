@@ -122,3 +122,5 @@ class Enrolment:
 
     units: dict[tuple[str, int], int]
     two_armed: int
+    first_us: int | None
+    """When the first of them was enrolled; nothing while there is none."""

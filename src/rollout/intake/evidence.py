@@ -35,6 +35,8 @@ _BOTH: Final = (Kind.EXPOSURES.value, Kind.OUTCOMES.value)
 class _Marks:
     """Everything before these times is filed: of the proxies, and of proxies and outcomes."""
 
+    began_us: int
+    """When the first unit was enrolled, or the experiment started: no window began before."""
     proxy_us: int | None
     joined_us: int | None
     fast_us: int | None
@@ -50,13 +52,13 @@ class RecordedEvidence:
     def observe(self, experiment: Experiment, now_us: int) -> Evidence:
         """Return everything known at this look; what no unit has closed for yet is absent."""
         policy, run = experiment.policy, Run(experiment.policy.name, experiment.revision)
-        marks = self._marks(now_us)
         enrolled = self._lake.enrolment(run, since_us=experiment.started_us)
+        marks = self._marks(experiment, enrolled, now_us)
         binary, errors, limits = {}, {}, {}
         for metric in policy.metrics:
             match metric.type:
                 case MetricType.BINARY:
-                    closing = self._closing(experiment, metric.window_s, marks.joined_us)
+                    closing = self._closing(experiment, metric.window_s, marks, marks.joined_us)
                     found = None if closing is None else self._lake.binary(run, metric.name, closing)
                     if found:
                         binary[metric.name] = _binary(policy, found)
@@ -75,6 +77,7 @@ class RecordedEvidence:
         return Evidence(
             watermark_us=marks.joined_us if _has_outcomes(policy) else marks.proxy_us,
             fast_watermark_us=marks.fast_us,
+            first_enrolled_us=enrolled.first_us,
             enrolled=_enrolled(policy, enrolled),
             units_in_step=self._units_in_step(experiment, run),
             binary=binary,
@@ -83,30 +86,33 @@ class RecordedEvidence:
             fallbacks=self._fallbacks(experiment, run, marks),
         )
 
-    def _marks(self, now_us: int) -> _Marks:
+    def _marks(self, experiment: Experiment, enrolled: Enrolment, now_us: int) -> _Marks:
         return _Marks(
+            began_us=experiment.started_us if enrolled.first_us is None else enrolled.first_us,
             proxy_us=self._counts.watermark(now_us, kinds=_PROXY, is_fast=False),
             joined_us=self._counts.watermark(now_us, kinds=_BOTH, is_fast=False),
             fast_us=self._counts.watermark(now_us, kinds=_PROXY, is_fast=True),
         )
 
-    def _closing(self, experiment: Experiment, window_s: float, watermark_us: int | None) -> Closing | None:
+    def _closing(
+        self, experiment: Experiment, window_s: float, marks: _Marks, watermark_us: int | None
+    ) -> Closing | None:
         """Return which units are closed, or None while none can be."""
         window_us, grace_us = int(window_s * _SECOND_US), self._patience.grace_for(window_s)
-        if watermark_us is None or watermark_us < experiment.started_us + window_us + grace_us:
+        if watermark_us is None or watermark_us < marks.began_us + window_us + grace_us:
             return None
         return Closing(window_us, grace_us, watermark_us, since_us=experiment.started_us)
 
     def _ratio(
         self, experiment: Experiment, run: Run, metric: Metric, counted: Trouble | int, marks: _Marks
     ) -> dict[Stratum, RatioSums] | None:
-        closing = self._closing(experiment, metric.window_s, marks.proxy_us)
+        closing = self._closing(experiment, metric.window_s, marks, marks.proxy_us)
         return None if closing is None else self._lake.ratio(run, counted, closing)
 
     def _fallbacks(self, experiment: Experiment, run: Run, marks: _Marks) -> ClosedFractions | None:
         windows = [m.window_s for m in experiment.policy.metrics if m.type is MetricType.ERROR_RATE]
         # Never longer than a judgement waits before it calls the fallback missing.
-        closing = self._closing(experiment, min([FALLBACK_WINDOW_S, *windows]), marks.proxy_us)
+        closing = self._closing(experiment, min([FALLBACK_WINDOW_S, *windows]), marks, marks.proxy_us)
         sums = None if closing is None else self._lake.ratio(run, Trouble.FALLBACK, closing)
         return fractions(sums) if sums else None
 
