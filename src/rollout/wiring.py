@@ -32,13 +32,13 @@ from rollout.api.intake import intake_router
 from rollout.api.outcomes import Door, outcomes_router
 from rollout.commands.jobs import LocalCommands
 from rollout.controller.loop import Loop
-from rollout.controller.reconcile import Reconciler, World
+from rollout.controller.reconcile import Passing, Reconciler, World, pass_by
 from rollout.domain.judge import Patience
 from rollout.domain.policy import MetricType, Source
 from rollout.envoy.bootstrap import Address
 from rollout.envoy.proxy import Proxy
 from rollout.envoy.translate import refuse_impossible
-from rollout.errors import ControlPlaneFailed, Problem
+from rollout.errors import ControlPlaneFailed, Problem, ProxyFailed
 from rollout.intake.evidence import RecordedEvidence
 from rollout.intake.intake import Intake
 from rollout.lake.query import Kind, Lake
@@ -88,7 +88,14 @@ def now_us() -> int:
 
 
 @contextmanager
-def open_house(folder: Path, *, proxy_port: int, control_port: int, patience: Patience) -> Iterator[None]:
+def open_house(
+    folder: Path,
+    *,
+    proxy_port: int,
+    control_port: int,
+    patience: Patience,
+    passing: Passing = pass_by,
+) -> Iterator[None]:
     """Run proxy, recorders, intake, API and controller in this process until the block ends."""
     place = Place(folder, Address(proxy_port), Address(control_port), patience)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -101,10 +108,11 @@ def open_house(folder: Path, *, proxy_port: int, control_port: int, patience: Pa
         spool = Spool(_outcomes_file(place))
         held.callback(spool.close)
         proxy = held.enter_context(Proxy(folder / "envoy", place.proxy))
-        loop = _loop(place, ledger, counts, proxy)
+        loop = _loop(place, ledger, counts, proxy, passing)
         door = Door(hashing, spool, lambda: _metrics(ledger), now_us)
-        intake = Intake(_lake_folder(place), counts, now_us=now_us)
-        _serve(held, place.control, _application(intake, door, ledger, token))
+        intake = Intake(_lake_folder(place), counts, now_us=now_us, failing=loop.hurry)
+        readiness = partial(_check, ledger, proxy)
+        _serve(held, place.control, _application(intake, door, _desk(ledger, loop), readiness, token))
         client = held.enter_context(connect(place.control_url, token))
         for stream in _streams(place, proxy, spool, hashing):
             stop = threading.Event()
@@ -114,25 +122,42 @@ def open_house(folder: Path, *, proxy_port: int, control_port: int, patience: Pa
         yield
 
 
-def _loop(place: Place, ledger: Ledger, counts: Counts, proxy: Proxy) -> Loop:
+def _loop(place: Place, ledger: Ledger, counts: Counts, proxy: Proxy, passing: Passing) -> Loop:
     evidence = RecordedEvidence(counts, Lake(_lake_folder(place)), patience=place.patience)
     traffic = NodeTraffic(proxy, Journal(_journal_file(place)), now_us=now_us)
     jobs = LocalCommands(place.folder / "jobs", working_folder=Path.cwd())
     world = World(ledger, evidence, traffic, jobs)
-    return Loop(ledger, Reconciler(world, patience=place.patience).tick)
+    return Loop(ledger, Reconciler(world, patience=place.patience, passing=passing).tick)
 
 
-def _application(intake: Intake, door: Door, ledger: SqlLedger, token: str) -> FastAPI:
+def _desk(ledger: SqlLedger, loop: Loop) -> Desk:
+    tools = Tools(
+        read=read_bytes,
+        refuse_impossible=refuse_impossible,
+        render=page,
+        recorded=loop.wake,
+        now_us=now_us,
+    )
+    return Desk(ledger, tools)
+
+
+def _application(intake: Intake, door: Door, desk: Desk, check: Callable[[], None], token: str) -> FastAPI:
     allowed = bearer([token])
-    tools = Tools(read=read_bytes, refuse_impossible=refuse_impossible, render=page, now_us=now_us)
     return create_app(
         [
-            experiments_router(Desk(ledger, tools), allowed),
+            experiments_router(desk, allowed),
             intake_router(intake, allowed),
             outcomes_router(door, allowed),
-            readiness_router(ledger.runs),
+            readiness_router(check),
         ]
     )
+
+
+def _check(ledger: Ledger, proxy: Proxy) -> None:
+    """Raise when the ledger cannot be read, or when Envoy does not stay up."""
+    ledger.runs()
+    if proxy.has_failed:
+        raise ProxyFailed(Problem("Envoy", "it does not stay up", "see envoy.log in the proxy's folder"))
 
 
 def _streams(place: Place, proxy: Proxy, spool: Spool, hashing: UnitHash) -> tuple[Stream, Stream]:

@@ -69,6 +69,8 @@ class House:
     ledger: SqlLedger
     database: Database
     clock: Clock
+    changes: list[int]
+    """When a person changed the ledger."""
 
 
 @contextmanager
@@ -76,17 +78,23 @@ def house(folder: Path) -> Iterator[House]:
     """Serve a control plane whose ledger is in this folder."""
     database = Database.writer(folder / "control.db")
     ledger = SqlLedger(database, new_uid=lambda: secrets.token_hex(4), digest=digest)
-    clock = Clock()
+    clock, changes = Clock(), list[int]()
     try:
-        with serving(control(ledger, clock)) as url:
-            yield House(url, ledger, database, clock)
+        with serving(control(ledger, clock, changes)) as url:
+            yield House(url, ledger, database, clock, changes)
     finally:
         database.close()
 
 
-def control(ledger: StartingLedger, clock: Clock) -> FastAPI:
-    """Return the application over a ledger."""
-    tools = Tools(read=read_bytes, refuse_impossible=refuse_impossible, render=render, now_us=clock)
+def control(ledger: StartingLedger, clock: Clock, changes: list[int]) -> FastAPI:
+    """Return the application over a ledger; it notes the changes that people make."""
+    tools = Tools(
+        read=read_bytes,
+        refuse_impossible=refuse_impossible,
+        render=render,
+        recorded=lambda: changes.append(clock()),
+        now_us=clock,
+    )
     allowed = bearer([TOKEN])
     routers = [experiments_router(Desk(ledger, tools), allowed), readiness_router(ledger.runs)]
     return create_app(routers)

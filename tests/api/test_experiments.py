@@ -32,6 +32,7 @@ class Caller:
     http: httpx.Client
     ledger: SqlLedger
     database: Database
+    changes: list[int]
 
     def start(self, text: str = POLICY) -> httpx.Response:
         return self.http.post(EXPERIMENTS, params={"file": "churn.yaml"}, content=text)
@@ -44,7 +45,7 @@ def _caller(tmp_path: Path) -> Iterator[Caller]:
         house(tmp_path) as served,
         httpx.Client(base_url=served.url, trust_env=False, headers=headers) as http,
     ):
-        yield Caller(http, served.ledger, served.database)
+        yield Caller(http, served.ledger, served.database, served.changes)
 
 
 def problem(response: httpx.Response, status: int) -> dict[str, Any]:
@@ -237,6 +238,18 @@ def test_what_has_ended_cannot_be_rolled_back(caller: Caller) -> None:
     move(caller, phase=Phase.ROLLED_BACK)
     response = caller.http.post(f"{EXPERIMENTS}/churn-v2/rollback", json={"who": "a", "why": "b"})
     assert (response.status_code, response.json()["is_new"]) == (200, False)
+
+
+def test_the_loop_hears_of_what_people_change_and_of_nothing_else(caller: Caller) -> None:
+    caller.start()
+    assert len(caller.changes) == 1
+    caller.start()
+    caller.http.get(f"{EXPERIMENTS}/churn-v2")
+    assert len(caller.changes) == 1
+    asked = {"who": "ada", "why": "support is overwhelmed"}
+    for _ in range(2):
+        caller.http.post(f"{EXPERIMENTS}/churn-v2/rollback", json=asked)
+    assert len(caller.changes) == 2
 
 
 def test_a_rollback_needs_who_and_why(caller: Caller) -> None:

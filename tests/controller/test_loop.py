@@ -152,6 +152,43 @@ def test_what_somebody_recorded_is_due_as_soon_as_the_loop_is_woken() -> None:
     assert house.at_s[second] == [50.0]
 
 
+def test_evidence_against_a_candidate_brings_its_next_look_forward_and_no_other() -> None:
+    house = House()
+    failing, well = house.add("failing"), house.add("well")
+    house.loop.turn()
+    for house.now_s in (0.1, 0.2, 0.25, 0.3, 0.5):
+        house.loop.hurry({"failing"})
+        house.loop.turn()
+    assert house.at_s[failing] == [0.0, 0.2, 0.5]
+    assert house.at_s[well] == [0.0]
+
+
+def test_evidence_that_comes_during_a_look_is_looked_at_next() -> None:
+    house = House()
+
+    def hurried() -> Tick:
+        if len(house.at_s[uid]) == 1:
+            house.loop.hurry({"a"})
+        return done()
+
+    uid = house.add("a", hurried)
+    house.live(until_s=1.5)
+    assert pauses(house.at_s[uid]) == [0.2, 1.0]
+
+
+def test_evidence_does_not_hurry_what_is_slow_for_a_reason() -> None:
+    house = House()
+    ended, blocked = (
+        house.add("ended", lambda: done(1, phase=Phase.PROMOTED)),
+        house.add("blocked", lambda: done(1, BLOCKED)),
+    )
+    while house.now_s <= 29.5:
+        house.loop.hurry({"ended", "blocked"})
+        house.loop.turn()
+        house.now_s += 0.5
+    assert house.at_s[ended] == house.at_s[blocked] == [0.0]
+
+
 def test_jitter_keeps_runs_out_of_step() -> None:
     pace = Pace(jitter=0.1)
     assert pace.spread(10.0, 0.0) == pytest.approx(9.0)

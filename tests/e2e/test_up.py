@@ -9,49 +9,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import httpx
 import pytest
 
 from tests.command import environment
+from tests.e2e.models import free_port, model
 
 WITHIN_S = 60.0
-
-
-class Model(BaseHTTPRequestHandler):
-    """Answers everything with one word."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("content-length", "4")
-        self.end_headers()
-        self.wfile.write(b"fine")
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the library's name)
-        """Say nothing."""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
-
-
-@contextmanager
-def model() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Model)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @contextmanager
@@ -116,7 +82,7 @@ def test_a_house_serves_what_was_started_and_serves_it_again_after_a_restart(tmp
             check=False,
         )
 
-    with model() as baseline, model() as candidate:
+    with model("fine") as baseline, model("fine") as candidate:
         file.write_text(policy(baseline, candidate))
         with (
             house(tmp_path, proxy_port, control_port) as up,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,13 +32,15 @@ def opened(
     folder: Path,
     *,
     now_us: Callable[[], int] = lambda: NOW_US,
+    failing: Callable[[Collection[str]], None] = lambda _: None,
     reached: Callable[[Point], None] = lambda _: None,
     rows: int = LARGEST_TABLE,
 ) -> Iterator[House]:
     database = Database.writer(folder / "control.db")
     counts = Counts(database, rows=rows)
     try:
-        yield House(folder, counts, Intake(folder / "lake", counts, now_us=now_us, reached=reached))
+        intake = Intake(folder / "lake", counts, now_us=now_us, failing=failing, reached=reached)
+        yield House(folder, counts, intake)
     finally:
         database.close()
 

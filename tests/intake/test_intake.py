@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,27 @@ def test_a_range_that_does_not_start_at_the_cursor_changes_nothing() -> None:
         assert len(covering(house.folder / "lake" / Kind.EXPOSURES)) == 1
         assert house.counts.add(told(0, 9, watermark_us=5), Digest(), NOW_US) == len(lines)
         assert house.counts.watermark(NOW_US, kinds=(Kind.EXPOSURES,), is_fast=False) == 0
+
+
+@pytest.mark.parametrize(
+    ("arm", "code", "heard"),
+    [("candidate1/1", 500, [{RUN.experiment}]), ("candidate1/1", 200, []), ("control/1", 500, [])],
+)
+def test_only_failures_of_a_candidate_are_told_and_only_once_counted(
+    arm: str, code: int, heard: list[set[str]], tmp_path: Path
+) -> None:
+    found: list[set[str]] = []
+    route = f"{RUN.experiment}/{arm}"
+    lines = as_lines([{**request_at(0), "route": route, "code": code}])
+
+    def failing(names: Collection[str]) -> None:
+        assert sum(house.counts.error_totals(RUN).values()) == 1
+        found.append(set(names))
+
+    with opened(tmp_path, failing=failing) as house:
+        for _ in range(2):
+            house.intake.accept(told(0, len(lines)), segment(lines))
+    assert found == heard
 
 
 def test_what_is_no_segment_is_refused_and_leaves_no_file() -> None:

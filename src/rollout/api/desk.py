@@ -46,6 +46,8 @@ class Tools:
     refuse_impossible: Callable[[Sequence[Placement]], None]
     """Raises `WrongTraffic` when the proxy cannot do what these placements ask for."""
     render: Callable[[Experiment, tuple[Entry, ...], ReportFormat], str]
+    recorded: Callable[[], None]
+    """Hears that a person changed the ledger, so that nobody waits for the next look."""
     now_us: Callable[[], int]
 
 
@@ -73,6 +75,7 @@ class Desk:
                 return StartedAnswer(is_new=False, experiment=self._answer(before), warnings=warnings)
             self._refuse_beside([run.experiment for run in known.values()], reading.policy)
             run = self._ledger.start(reading.policy, self._tools.now_us(), text=content.decode())
+        self._tools.recorded()
         return StartedAnswer(is_new=True, experiment=self._answer(run), warnings=warnings)
 
     def experiments(self) -> tuple[ExperimentAnswer, ...]:
@@ -99,6 +102,7 @@ class Desk:
                 raise Refusal(HTTPStatus.CONFLICT, _too_late(seen.experiment))
             wanting = replace(seen.experiment, rollback_wish=wish)
             if self._ledger.record(seen, wanting, None):
+                self._tools.recorded()
                 return RollbackAnswer(is_new=True, experiment=self._answer(replace(seen, experiment=wanting)))
         what = f"it moved {MAXIMUM_TRIES} times meanwhile"
         raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, Problem(name, what, "ask again"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,8 +35,13 @@ class _Due:
 
     at_s: float
     version: int
+    name: str
+    soonest_s: float = 0.0
+    """When new evidence may bring the next look forward to."""
     failures: int = 0
     is_busy: bool = False
+    is_urgent: bool = False
+    """Whether evidence came while the present look was under way."""
     said: str = ""
 
 
@@ -80,6 +85,15 @@ class Loop:
         self._discover_at_s = self._clock.steady_s()
         self._changed.set()
 
+    def hurry(self, names: Collection[str]) -> None:
+        """Look at these policies' runs as soon as their pace allows: evidence against them has just come."""
+        with self._turn:
+            for one in self._queue.values():
+                if one.name in names:
+                    one.is_urgent = one.is_busy
+                    one.at_s = min(one.at_s, one.soonest_s)
+        self._changed.set()
+
     def turn(self) -> float:
         """Begin every tick that is due, and return how many seconds to wait for the next."""
         if self._clock.steady_s() >= self._discover_at_s:
@@ -110,19 +124,19 @@ class Loop:
             return
         self._unread = 0
         with self._turn:
-            served = {run.experiment.uid: run.version for run in runs}
+            served = {run.experiment.uid: run for run in runs}
             for uid in [uid for uid, one in self._queue.items() if uid not in served and not one.is_busy]:
                 del self._queue[uid]
-            for uid, version in served.items():
+            for uid, run in served.items():
                 known = self._queue.get(uid)
                 if known is None:
-                    self._queue[uid] = _Due(now_s, version)
-                elif known.version != version and not known.is_busy:
-                    known.version, known.at_s = version, now_s
+                    self._queue[uid] = _Due(now_s, run.version, run.experiment.policy.name)
+                elif known.version != run.version and not known.is_busy:
+                    known.version, known.at_s = run.version, now_s
 
     def _begin(self, uid: str) -> None:
         with self._turn:
-            self._queue[uid].is_busy = True
+            self._queue[uid].is_busy, self._queue[uid].is_urgent = True, False
         if not self._workers.begin(f"tick-{uid}", lambda: self._carry_out(uid)):
             with self._turn:
                 one = self._queue[uid]
@@ -142,7 +156,11 @@ class Loop:
             one.is_busy = False
             one.failures = one.failures + 1 if problems else 0
             pause_s = self._pause_s(tick, one.failures)
-            one.at_s = self._clock.steady_s() + self._pace.spread(pause_s, self._chance())
+            now_s = self._clock.steady_s()
+            one.at_s = now_s + self._pace.spread(pause_s, self._chance())
+            one.soonest_s = min(now_s + self._pace.shortest_after(pause_s), one.at_s)
+            if one.is_urgent:
+                one.at_s = one.soonest_s
             if tick is not None:
                 one.version = tick.version
             text = "\n".join(f"{type(problem).__name__}: {problem}" for problem in problems)

@@ -17,6 +17,8 @@ class Pace:
     """Pauses between the ticks of one run, in seconds."""
 
     interval_s: float = 1.0
+    shortest_s: float = 0.2
+    """When evidence against a candidate has just come, instead of the interval."""
     longest_s: float = 10.0
     """After failures in a row; every one doubles the pause until then."""
     ended_s: float = 30.0
@@ -37,6 +39,10 @@ class Pace:
         if failures:
             return self.after_failures(failures)
         return self.ended_s if tick.has_ended else self.interval_s
+
+    def shortest_after(self, pause_s: float) -> float:
+        """Return to what evidence may shorten a pause: only the usual one, others have their reasons."""
+        return self.shortest_s if pause_s <= self.interval_s else pause_s
 
     def after_failures(self, failures: int) -> float:
         """Return the pause after so many failures in a row."""

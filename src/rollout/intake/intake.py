@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from rollout.domain.records import Digest
+from rollout.domain.records import BASELINE_SERVED, Digest
 from rollout.lake import segments
 from rollout.lake.digest import OUTCOMES, Unreadable, check_columns, digest
 from rollout.lake.engine import connect
@@ -51,7 +51,10 @@ Answer = Filed | OutOfTurn | Refused
 
 
 class Intake:
-    """Files segments under one folder; there is one for each lake, in the process that owns the database."""
+    """Files segments under one folder; there is one for each lake, in the process that owns the database.
+
+    `failing` hears, once they are counted, whose candidates' requests have just failed.
+    """
 
     def __init__(
         self,
@@ -59,9 +62,11 @@ class Intake:
         counts: Counts,
         *,
         now_us: Callable[[], int],
+        failing: Callable[[Collection[str]], None] = lambda _: None,
         reached: Callable[[Point], None] = lambda _: None,
     ) -> None:
         self._folder = folder
+        self._failing = failing
         self._counts = counts
         self._now_us = now_us
         self._reached = reached
@@ -93,6 +98,10 @@ class Intake:
             )
             self._doubtful.discard((kind, told.node, told.log))
             self._reached(Point.COUNTED)
+            if against := {
+                error.run.experiment for error in found.errors if error.arm not in BASELINE_SERVED
+            }:
+                self._failing(against)
             return Filed(cursor)
 
     def forget_node(self, node: str) -> bool:

@@ -62,7 +62,8 @@ _CLOSED: Final = f"""{_ANALYSED}, closed AS (
   WHERE NOT two_armed AND enrolment + $window_us + $grace_us <= $watermark_us
 )"""  # noqa: S608 (constants of this module)
 _ENROLMENT: Final = f"""{_ANALYSED}
-SELECT arm, block, two_armed, count(*), min(enrolment) FROM firsts WHERE enrolment >= $from_us GROUP BY ALL ORDER BY ALL
+SELECT arm, block, two_armed, count(*), min(enrolment) FROM firsts WHERE enrolment >= $from_us
+GROUP BY ALL ORDER BY ALL
 """  # noqa: S608
 # One key of one unit and metric is one outcome: the least (time, value), so that rebuilds agree.
 _BINARY: Final = f"""{_CLOSED}, told AS (
@@ -99,7 +100,7 @@ class Lake:
     def enrolment(self, run: Run, *, since_us: int = 0, enrolled_from_us: int = 0) -> Enrolment:
         """Return the distinct units enrolled so far, or from a time on: the sample ratio, a step's units."""
         rows = self._ask(_ENROLMENT, {**_run(run, since_us), "from_us": enrolled_from_us})
-        analysed = [(arm, block, count, first) for arm, block, two_armed, count, first in rows if not two_armed]
+        analysed = [(arm, block, *counted) for arm, block, two_armed, *counted in rows if not two_armed]
         return Enrolment(
             units={(arm, block): count for arm, block, count, _ in analysed},
             two_armed=sum(count for _, _, two_armed, count, _ in rows if two_armed),
