@@ -53,9 +53,8 @@ from rollout.store.ledger import SqlLedger
 
 NODE: Final = "local"
 SECRET_BYTES: Final = 32
-# The longest request of a default policy, and Envoy's flush of its log.
-EXPOSURE_LAG_US: Final = 4_000_000
-OUTCOME_LAG_US: Final = 1_000_000
+FLUSH_US: Final = 1_000_000
+"""What is noted stands in its log after this: Envoy flushes every 0.2 s, the spool at once."""
 RECORD_EVERY_S: Final = 0.5
 LISTENS_WITHIN_S: Final = 20.0
 STOPS_WITHIN_S: Final = 15.0
@@ -108,13 +107,14 @@ def open_house(
         spool = Spool(_outcomes_file(place))
         held.callback(spool.close)
         proxy = held.enter_context(Proxy(folder / "envoy", place.proxy))
-        loop = _loop(place, ledger, counts, proxy, passing)
+        traffic = NodeTraffic(proxy, Journal(_journal_file(place)), now_us=now_us)
+        loop = _loop(place, ledger, counts, traffic, passing)
         door = Door(hashing, spool, lambda: _metrics(ledger), now_us)
         intake = Intake(_lake_folder(place), counts, now_us=now_us, failing=loop.hurry)
         readiness = partial(_check, ledger, proxy)
         _serve(held, place.control, _application(intake, door, _desk(ledger, loop), readiness, token))
         client = held.enter_context(connect(place.control_url, token))
-        for stream in _streams(place, proxy, spool, hashing):
+        for stream in _streams(place, proxy, spool, hashing, partial(_exposure_lag_us, traffic)):
             stop = threading.Event()
             recorder = Recorder(stream, Uplink(client), now_us=now_us)
             _run(held, stream.kind, partial(recorder.run, stop, interval_s=RECORD_EVERY_S), stop.set)
@@ -122,9 +122,8 @@ def open_house(
         yield
 
 
-def _loop(place: Place, ledger: Ledger, counts: Counts, proxy: Proxy, passing: Passing) -> Loop:
+def _loop(place: Place, ledger: Ledger, counts: Counts, traffic: NodeTraffic, passing: Passing) -> Loop:
     evidence = RecordedEvidence(counts, Lake(_lake_folder(place)), patience=place.patience)
-    traffic = NodeTraffic(proxy, Journal(_journal_file(place)), now_us=now_us)
     jobs = LocalCommands(place.folder / "jobs", working_folder=Path.cwd())
     world = World(ledger, evidence, traffic, jobs)
     return Loop(ledger, Reconciler(world, patience=place.patience, passing=passing).tick)
@@ -160,7 +159,15 @@ def _check(ledger: Ledger, proxy: Proxy) -> None:
         raise ProxyFailed(Problem("Envoy", "it does not stay up", "see envoy.log in the proxy's folder"))
 
 
-def _streams(place: Place, proxy: Proxy, spool: Spool, hashing: UnitHash) -> tuple[Stream, Stream]:
+def _exposure_lag_us(traffic: NodeTraffic) -> int | None:
+    """Return how long after its beginning a request stands in the log at the latest, once that is known."""
+    longest_us = traffic.longest_request_us
+    return None if longest_us is None else longest_us + FLUSH_US
+
+
+def _streams(
+    place: Place, proxy: Proxy, spool: Spool, hashing: UnitHash, exposure_lag_us: Callable[[], int | None]
+) -> tuple[Stream, Stream]:
     node = _journal_file(place).parent
     access, outcomes = (
         Log(proxy.access_log, reopen=proxy.reopen_log),
@@ -168,8 +175,8 @@ def _streams(place: Place, proxy: Proxy, spool: Spool, hashing: UnitHash) -> tup
     )
     history = SplitHistory(_journal_file(place))
     return (
-        Stream(Kind.EXPOSURES, NODE, access, converters.exposures(hashing, history), EXPOSURE_LAG_US, node),
-        Stream(Kind.OUTCOMES, NODE, outcomes, converters.outcomes(), OUTCOME_LAG_US, node),
+        Stream(Kind.EXPOSURES, NODE, access, converters.exposures(hashing, history), exposure_lag_us, node),
+        Stream(Kind.OUTCOMES, NODE, outcomes, converters.outcomes(), lambda: FLUSH_US, node),
     )
 
 

@@ -44,18 +44,19 @@ def acknowledge(file: Path) -> None:
 
 
 @contextmanager
-def recorder(
+def recorder(  # noqa: PLR0913 (each is one thing that a test changes)
     folder: Path,
     address: str,
     *,
     now_us: Callable[[], int] = lambda: NOW_US,
     reached: Callable[[Point], None] = lambda _: None,
     largest_cut: int = 1500,
+    lag_us: Callable[[], int | None] = lambda: LAG_US,
 ) -> Iterator[tuple[Recorder, Log]]:
     """Yield a recorder of `access.log`; its cuts are small, so that there are several."""
     log = Log(folder / "access.log", reopen=lambda: None, settle_us=SETTLE_US)
     history = SplitHistory(folder / "acknowledgements.jsonl")
-    stream = Stream(Kind.EXPOSURES, "node-1", log, converters.exposures(HASHING, history), LAG_US, folder)
+    stream = Stream(Kind.EXPOSURES, "node-1", log, converters.exposures(HASHING, history), lag_us, folder)
     with uplink.connect(address, TOKEN) as client:
         yield (
             Recorder(

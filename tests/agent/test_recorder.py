@@ -100,6 +100,18 @@ def test_the_watermark_moves_with_and_without_requests(tmp_path: Path) -> None:
             assert house.counts.watermark(NOW_US, kinds=kinds, is_fast=False) == clock[0] - LAG_US
 
 
+def test_how_far_the_log_reaches_is_not_said_before_the_longest_request_is_known(tmp_path: Path) -> None:
+    longest = [None, LAG_US]
+    write(tmp_path, as_lines([request_at(0)]))
+    with (
+        control_plane(tmp_path) as (house, address),
+        recorder(tmp_path, address, lag_us=lambda: longest.pop(0)) as (hand, _),
+    ):
+        for promised in (None, NOW_US - LAG_US):
+            assert hand.step()
+            assert house.counts.watermark(NOW_US, kinds=(Kind.EXPOSURES,), is_fast=False) == promised
+
+
 def test_while_the_intake_is_away_the_log_keeps_everything(tmp_path: Path) -> None:
     acknowledge(tmp_path / "acknowledgements.jsonl")
     PAUSES.clear()

@@ -92,6 +92,14 @@ def test_splits_that_stay_write_nothing_but_are_published_again(node: Node) -> N
     assert node.splits(29, 30, 35, name="other") == [3, None, 2]
 
 
+def test_the_longest_request_is_that_of_any_policy_published_so_far(node: Node) -> None:
+    assert node.traffic.longest_request_us is None
+    slow = replace(POLICY, resilience=replace(POLICY.resilience, timeout_s=20.0))
+    for policy, longest_us in ((POLICY, 3_000_000), (slow, 20_000_000), (POLICY, 20_000_000)):
+        node.traffic.publish((Placement(policy, 1, Split(1)),))
+        assert node.traffic.longest_request_us == longest_us
+
+
 def test_a_restarted_publisher_notes_everything_anew(node: Node) -> None:
     node.publish(10, 1)
     node.traffic = NodeTraffic(node.proxy, Journal(node.file), now_us=lambda: node.clock[0])

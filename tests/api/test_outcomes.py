@@ -150,7 +150,7 @@ def test_a_kill_loses_nothing_that_was_answered_and_counts_nothing_twice(tmp_pat
     entrance = door(tmp_path)
     with control_plane(tmp_path) as (house, intake), uplink.connect(intake, TOKEN) as client:
         log = Log(tmp_path / "outcomes.jsonl", reopen=entrance.spool.reopen, settle_us=0)
-        stream_of = Stream(Kind.OUTCOMES, "node-1", log, converters.outcomes(), 0, tmp_path)
+        stream_of = Stream(Kind.OUTCOMES, "node-1", log, converters.outcomes(), lambda: 0, tmp_path)
         hand = Recorder(stream_of, Uplink(client), now_us=lambda: NOW_US)
         assert hand.step()
         log.rotate(NOW_US)

@@ -46,13 +46,14 @@ class Stream:
     """What is recorded: its kind, under which node, from which log, and how late a line may come.
 
     A line stands in the log at most `lag_us` after what it tells began: the longest request and a flush.
+    While that is not known, nothing is said of how far the log reaches.
     """
 
     kind: str
     node: str
     log: Log
     convert: Converter
-    lag_us: int
+    lag_us: Callable[[], int | None]
     folder: Path
 
 
@@ -117,7 +118,8 @@ class Recorder:
             covers_now = is_current and cut.is_last
             if not cut.lines and not covers_now:
                 break
-            answer = self._hand_in(part, cut, now_us - self._stream.lag_us if covers_now else 0)
+            lag_us = self._stream.lag_us() if covers_now else None
+            answer = self._hand_in(part, cut, 0 if lag_us is None else now_us - lag_us)
             match answer:
                 case Filed(cursor):
                     self._note(part, cursor)

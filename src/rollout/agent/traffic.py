@@ -26,12 +26,16 @@ class NodeTraffic:
         self._proxy, self._journal, self._now_us = proxy, journal, now_us
         self._turn = threading.Lock()
         self._live: dict[str, int] = {}
+        self.longest_request_us: int | None = None
+        """How long a request may take under anything published so far; unknown until then."""
 
     def publish(self, placements: tuple[Placement, ...]) -> Published:
         """Make Envoy follow these splits, and say whether it does."""
         with self._turn:
             wanted = {placement.policy.name: placement.split.steps_on for placement in placements}
             changed = {name: split for name, split in wanted.items() if self._live.get(name) != split}
+            timeouts_us = [int(placement.policy.resilience.timeout_s * 1e6) for placement in placements]
+            self.longest_request_us = max([self.longest_request_us or 0, *timeouts_us])
             for name, split in changed.items():
                 self._journal.published(name, split, self._now_us())
             # Some files may become live and others not: no change is certain until a publication succeeds.

@@ -1,0 +1,155 @@
+"""Everything between a request's line and a decision, as the product wires it; only Envoy is played."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from rollout.agent import converters, uplink
+from rollout.agent.journal import Journal, SplitHistory
+from rollout.agent.log import Log
+from rollout.agent.recorder import Recorder, Stream
+from rollout.agent.spool import Spool
+from rollout.agent.traffic import NodeTraffic
+from rollout.agent.uplink import Uplink
+from rollout.api.access import bearer
+from rollout.api.app import create_app
+from rollout.api.intake import intake_router
+from rollout.api.outcomes import LARGEST_BATCH, Door, outcomes_router
+from rollout.controller.reconcile import Reconciler, World
+from rollout.domain.assignment import Placement
+from rollout.domain.policy import MetricType, Policy
+from rollout.envoy.publication import Acknowledged, Live
+from rollout.intake.evidence import RecordedEvidence
+from rollout.intake.intake import Intake
+from rollout.lake.query import Kind, Lake
+from rollout.policyfile.digest import digest
+from rollout.store.counts import Counts
+from rollout.store.database import Database
+from rollout.store.ledger import SqlLedger
+from tests.api.serving import TOKEN, serving
+from tests.lake.histories import HASHING
+from tests.pipeline.readings import Readings
+from tests.simulation.fakes import MemoryJobs
+
+NODE: Final = "node-1"
+EXPOSURE_LAG_US: Final = 4_000_000
+OUTCOME_LAG_US: Final = 1_000_000
+TIMEOUT_S: Final = 300.0
+LINES: Final = {"Content-Type": "application/x-ndjson"}
+
+
+@dataclass
+class Clock:
+    """The time, which passes when it is set."""
+
+    now_us: int
+
+    def now(self) -> int:
+        """Return the time."""
+        return self.now_us
+
+
+@dataclass
+class Proxy:
+    """Follows every publication at once, as Envoy does within milliseconds."""
+
+    live: dict[str, Placement] = field(default_factory=dict)
+
+    def publish(self, placements: Sequence[Placement]) -> Acknowledged:
+        """Serve these placements from now on."""
+        self.live = {placement.policy.name: placement for placement in placements}
+        return Acknowledged(Live("", "", "", {}))
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One node and one control plane over a folder."""
+
+    clock: Clock
+    proxy: Proxy
+    ledger: SqlLedger
+    counts: Counts
+    reconciler: Reconciler
+    readings: Readings
+    lake: Path
+    access_log: Path
+    recorders: tuple[Recorder, Recorder]
+    client: httpx.Client
+
+    def write(self, lines: bytes) -> None:
+        """Append to the access log, as Envoy does."""
+        with self.access_log.open("ab") as stream:
+            stream.write(lines)
+
+    def tell(self, outcomes: Sequence[bytes]) -> None:
+        """Report outcomes, as an application does."""
+        for first in range(0, len(outcomes), LARGEST_BATCH):
+            body = b"\n".join(outcomes[first : first + LARGEST_BATCH])
+            answer = self.client.post("/v1/outcomes", content=body, headers=LINES)
+            assert answer.json()["refused"] == 0, answer.text
+
+    def record(self) -> None:
+        """Have the node hand in all that it has."""
+        assert all(recorder.step() for recorder in self.recorders)
+
+
+@contextmanager
+def built(folder: Path, policies: Sequence[Policy], *, begin_us: int) -> Iterator[Chain]:
+    """Yield a chain in which a run of every policy has been started."""
+    clock, proxy, numbers = Clock(begin_us), Proxy(), count(1)
+    journal, lake = folder / "node" / "splits.journal", folder / "lake"
+    spooled, access = folder / "spool" / "outcomes.log", folder / "envoy" / "access.log"
+    with ExitStack() as held:
+        database = Database.writer(folder / "control.db")
+        held.callback(database.close)
+        counts = Counts(database)
+        ledger = SqlLedger(database, new_uid=lambda: f"{next(numbers):08d}", digest=digest)
+        spool = Spool(spooled)
+        held.callback(spool.close)
+        goals = {policy.metrics[0].name: MetricType.BINARY for policy in policies}
+        door = Door(HASHING, spool, lambda: goals, clock.now)
+        intake = Intake(lake, counts, now_us=clock.now)
+        allowed = bearer([TOKEN])
+        app = create_app([intake_router(intake, allowed), outcomes_router(door, allowed)])
+        client = held.enter_context(
+            uplink.connect(held.enter_context(serving(app)), TOKEN, timeout_s=TIMEOUT_S)
+        )
+        streams = (
+            Stream(
+                *(Kind.EXPOSURES, NODE, Log(access, reopen=lambda: None)),
+                *(
+                    converters.exposures(HASHING, SplitHistory(journal)),
+                    lambda: EXPOSURE_LAG_US,
+                    journal.parent,
+                ),
+            ),
+            Stream(
+                *(Kind.OUTCOMES, NODE, Log(spooled, reopen=spool.reopen)),
+                *(converters.outcomes(), lambda: OUTCOME_LAG_US, journal.parent),
+            ),
+        )
+        recorders = tuple(Recorder(stream, Uplink(client), now_us=clock.now) for stream in streams)
+        readings = Readings(RecordedEvidence(counts, Lake(lake, threads=1)))
+        traffic = NodeTraffic(proxy, Journal(journal), now_us=clock.now)
+        access.touch()
+        for policy in policies:
+            ledger.start(policy, begin_us)
+        yield Chain(
+            clock,
+            proxy,
+            ledger,
+            counts,
+            Reconciler(World(ledger, readings, traffic, MemoryJobs())),
+            readings,
+            lake,
+            access,
+            (recorders[0], recorders[1]),
+            client,
+        )
