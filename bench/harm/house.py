@@ -1,0 +1,124 @@
+"""A real house in a process of its own, and what its files say of a run."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from bench.harm.timing import Errors
+from rollout.agent.journal import Entry, Event
+from rollout.domain.records import BASELINE_SERVED
+from rollout.intake.sums import CANDIDATE
+from rollout.lake import segments
+from rollout.lake.engine import connect
+from tests.command import environment
+
+ENDS_WITHIN_S: Final = 60.0
+LOOK_EVERY_S: Final = 0.02
+_ERRORS: Final = """
+SELECT ts_us, ts_us + coalesce(dur_us, 0) AS over_us, unit, arm, filename
+FROM read_parquet($paths, filename = true)
+WHERE experiment = $experiment AND first_failed AND unit IS NOT NULL AND split IS NOT NULL
+  AND list_contains($arms, arm)
+ORDER BY over_us
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Where a running house listens, and where its files are."""
+
+    folder: Path
+    proxy_port: int
+    control_port: int
+
+    @property
+    def token(self) -> str:
+        """What every caller of the control plane shows."""
+        return (self.folder / "token").read_text(encoding="ascii").strip()
+
+    def acknowledged_s(self, experiment: str, split: int, *, within_s: float) -> float | None:
+        """Wait until Envoy has acknowledged a split, and return when, by the node's journal."""
+        ends_s = time.monotonic() + within_s
+        while time.monotonic() < ends_s:
+            for line in self._journal():
+                if (line.experiment, line.event, line.split) == (experiment, Event.ACKNOWLEDGED, split):
+                    return line.ts_us / 1e6
+            time.sleep(LOOK_EVERY_S)
+        return None
+
+    def errors(self, experiment: str, *, since_s: float) -> tuple[Errors, list[float]]:
+        """Return the errors that the test counts, and when each was filed."""
+        engine = connect()
+        paths = [
+            str(path)
+            for path in segments.covering(self.folder / "lake" / "exposures")
+            if path.stat().st_mtime >= since_s
+        ]
+        asked = {"paths": paths, "experiment": experiment, "arms": [CANDIDATE, *BASELINE_SERVED]}
+        rows = engine.execute(_ERRORS, asked).fetchall()
+        engine.close()
+        began, over, unit, arm, file = zip(*rows, strict=True)
+        filed = {name: Path(name).stat().st_mtime for name in set(file)}
+        began_us, over_us, units = (np.array(column, dtype=np.int64) for column in (began, over, unit))
+        errors = Errors(
+            began_us,
+            over_us,
+            units,
+            np.array([one == CANDIDATE for one in arm], dtype=np.bool_),
+        )
+        return errors, [filed[name] for name in file]
+
+    def _journal(self) -> Iterator[Entry]:
+        file = self.folder / "node" / "splits.journal"
+        content = file.read_bytes() if file.exists() else b""
+        for line in content[: content.rfind(b"\n") + 1].splitlines():
+            yield msgspec.json.decode(line, type=Entry)
+
+
+@contextmanager
+def open_house(folder: Path) -> Iterator[House]:
+    """Run `rollout up` until the block ends, then ask it to end."""
+    house = House(folder / "house", _free_port(), _free_port())
+    ports = ["--proxy-port", str(house.proxy_port), "--control-port", str(house.control_port)]
+    with (folder / "house.log").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rollout", "up", "--data", str(house.folder), *ports],
+            env=environment(folder),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,  # an interrupt reaches the benchmark, which then ends us
+        )
+        try:
+            _await_first_line(process, folder / "house.log")
+            yield house
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.communicate(timeout=ENDS_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()  # Envoy's watchdog then ends Envoy
+                process.communicate()
+
+
+def _await_first_line(process: subprocess.Popen[str], log: Path) -> None:
+    line = "" if process.stdout is None else process.stdout.readline()
+    if not line.startswith("proxy:"):
+        raise SystemExit(f"bench: the house does not open: {log.read_text(encoding='utf-8')[-2000:]}")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
