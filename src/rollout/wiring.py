@@ -41,6 +41,7 @@ from rollout.envoy.translate import refuse_impossible
 from rollout.errors import ControlPlaneFailed, Problem, ProxyFailed
 from rollout.intake.evidence import RecordedEvidence
 from rollout.intake.intake import Intake
+from rollout.lake.compact import Compactor
 from rollout.lake.query import Kind, Lake
 from rollout.lake.units import UnitHash
 from rollout.policyfile.digest import digest
@@ -118,6 +119,9 @@ def open_house(
             stop = threading.Event()
             recorder = Recorder(stream, Uplink(client), now_us=now_us)
             _run(held, stream.kind, partial(recorder.run, stop, interval_s=RECORD_EVERY_S), stop.set)
+        compactor = Compactor(_lake_folder(place), counts.cursors, now_s=time.time)
+        ending = threading.Event()
+        _run(held, "compactor", partial(compactor.run, ending), ending.set)
         _run(held, "controller", loop.run, loop.stop)
         yield
 

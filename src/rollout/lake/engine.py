@@ -16,14 +16,17 @@ def connect(threads: int = 1, memory_limit: str = MEMORY_LIMIT) -> duckdb.DuckDB
     return duckdb.connect(":memory:", config={"threads": threads, "memory_limit": memory_limit})
 
 
+def quoted(path: Path) -> str:
+    """Return a path as DuckDB takes it: only as a literal."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
 def write_columns(
     engine: duckdb.DuckDBPyConnection, columns: dict[str, NDArray[np.generic]], select: str, path: Path
 ) -> None:
     """Write columns as a Parquet file; `select` gives them their final types, from the table `columns`."""
     engine.register("columns", columns)
     try:
-        # DuckDB takes the file name of COPY only as a literal.
-        target = str(path).replace("'", "''")
-        engine.execute(f"COPY ({select}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+        engine.execute(f"COPY ({select}) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)")
     finally:
         engine.unregister("columns")

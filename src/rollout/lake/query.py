@@ -13,7 +13,7 @@ import duckdb
 from rollout.domain.records import NANO, Enrolment, RatioSums, Run, Stratum, Successes
 from rollout.lake import segments
 from rollout.lake.digest import EXCEEDS, EXPOSURES, OUTCOMES
-from rollout.lake.engine import connect
+from rollout.lake.engine import connect, quoted
 from rollout.stats.windows import SKEW_US
 
 DAY_US: Final = 86_400_000_000
@@ -147,15 +147,11 @@ def _view(engine: duckdb.DuckDBPyConnection, kind: Kind, folder: Path, columns: 
     within = folder / kind
     paths = segments.covering(within) if within.is_dir() else []
     names = ", ".join(f'"{name}"' for name in columns)
-    source = f"SELECT {names} FROM read_parquet([{', '.join(_quoted(path) for path in paths)}])"  # noqa: S608
+    source = f"SELECT {names} FROM read_parquet([{', '.join(quoted(path) for path in paths)}])"  # noqa: S608
     empty = ", ".join(f'NULL::{kind_of} AS "{name}"' for name, kind_of in columns.items())
     engine.execute(
         f"CREATE OR REPLACE TEMP VIEW {kind} AS {source if paths else f'SELECT {empty} WHERE false'}"
     )
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _run(run: Run, since_us: int) -> dict[str, object]:
