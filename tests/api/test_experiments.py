@@ -84,12 +84,55 @@ def test_many_starts_at_once_start_one(caller: Caller) -> None:
     assert len(caller.ledger.runs()) == 1
 
 
-def test_another_policy_of_the_name_is_a_conflict(caller: Caller) -> None:
+def test_a_change_that_no_evidence_rests_on_takes_effect_at_once(caller: Caller) -> None:
     caller.start()
-    found = problem(caller.start(POLICY.replace("12h", "6h")), 409)
+    move(caller, latches={"converted": 3.0})
+    changed = caller.start(POLICY.replace("owner: growth-ml", "owner: others"))
+    assert (changed.status_code, changed.json()["change"]) == (200, "at-once")
+    assert changed.json()["experiment"]["owner"] == "others"
+    run = caller.ledger.runs()[0].experiment
+    assert (run.policy.owner, run.revision, run.latches) == ("others", 1, {"converted": 3.0})
+    assert len(caller.changes) == 2
+    again = caller.start(POLICY.replace("owner: growth-ml", "owner: others")).json()
+    assert (again["is_new"], again["change"]) == (False, None)
+
+
+def test_any_other_change_begins_a_revision_of_the_same_run(caller: Caller) -> None:
+    uid = caller.start().json()["experiment"]["uid"]
+    move(caller, step=1, latches={"converted": 3.0})
+    changed = caller.start(POLICY.replace("12h", "6h")).json()
+    assert (changed["is_new"], changed["change"]) == (False, "new-revision")
+    found = changed["experiment"]
+    assert (found["uid"], found["revision"], found["step"], found["phase"]) == (uid, 2, 1, "running")
+    run = caller.ledger.runs()[0].experiment
+    assert (run.revision, run.latches, run.policy.steps[1].hold.for_s) == (2, {}, 6 * 3600)
+    assert len(caller.changes) == 2
+
+
+@pytest.mark.parametrize(
+    ("phase", "change", "what", "remedy"),
+    [
+        (
+            Phase.RUNNING,
+            ("salt: churn-2026q4", "salt: other"),
+            "its salt differs",
+            "keep the salt 'churn-2026q4'",
+        ),
+        (Phase.RUNNING, ('"1.4.2"', '"1.4.1"'), "its baseline is not", "name 1.4.2 as the baseline"),
+        (Phase.PROMOTING, ("12h", "6h"), "only what is on trial", "rollout rollback churn-v2"),
+    ],
+)
+def test_a_policy_that_its_run_cannot_go_on_under_is_a_conflict(
+    phase: Phase, change: tuple[str, str], what: str, remedy: str, caller: Caller
+) -> None:
+    caller.start()
+    move(caller, phase=phase)
+    assert change[0] in POLICY
+    found = problem(caller.start(POLICY.replace(*change)), 409)
     assert found["where"] == "churn-v2"
-    assert "it is running with another policy" in found["what"]
-    assert "rollout rollback churn-v2" in found["remedy"]
+    assert f"it is {phase} with another policy, as revision 1: {what}" in found["what"]
+    assert remedy in found["remedy"]
+    assert caller.ledger.runs()[0].experiment.revision == 1
 
 
 @pytest.mark.parametrize(

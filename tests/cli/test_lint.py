@@ -74,6 +74,26 @@ def test_standard_input_and_a_folder_that_collide(home: Path) -> None:
     ]
 
 
+def test_a_stream_that_is_too_large_is_refused_unread(home: Path) -> None:
+    result = piped("[" * 300_000, home, "-")
+    assert result.returncode == 1
+    assert result.stdout == (
+        "stdin: larger than 256 KiB; name a policy, not another file\n1 file: 1 error, no warnings\n"
+    )
+
+
+def test_a_folder_whose_layer_overflows(home: Path) -> None:
+    for name in ("churn.yaml", "ranker.yml"):
+        file = home / "good" / name
+        file.write_text(file.read_text().replace("salt:", "layer: {name: page, share: 60%}, salt:"))
+    result = run("lint", "good", home=home)
+    assert result.returncode == 1
+    assert result.stdout == (
+        "good/ranker.yml:8: spec.assignment.layer.share: layer page has only 40% left beside the other "
+        "policies (got 60%); lower the shares until they fit into 100%\n2 files: 1 error, no warnings\n"
+    )
+
+
 def test_json(home: Path) -> None:
     result = run("lint", "-o", "json", "wrong.yaml", "good/churn.yaml", home=home)
     found = json.loads(result.stdout)

@@ -96,10 +96,21 @@ def test_a_policy_that_cannot_be_read(name: str, complaint: str, desk: Desk) -> 
 
 def test_a_conflict_says_what_to_do(desk: Desk) -> None:
     desk.type("start", "churn.yaml")
-    (desk.home / "churn.yaml").write_text(POLICY.replace("12h", "6h"))
+    (desk.home / "churn.yaml").write_text(POLICY.replace("churn-2026q4", "other"))
     result = desk.type("start", "churn.yaml")
     assert result.returncode == 2
-    assert "end it with `rollout rollback churn-v2 --why …`" in result.stderr
+    assert "keep the salt 'churn-2026q4'" in result.stderr
+
+
+def test_a_changed_policy_says_what_became_of_its_run(desk: Desk) -> None:
+    desk.type("start", "churn.yaml")
+    (desk.home / "churn.yaml").write_text(POLICY.replace("owner: growth-ml", "owner: others"))
+    at_once = "churn-v2 goes on with its evidence, and the changes take effect at once: running\n"
+    assert desk.type("start", "churn.yaml").stdout == at_once
+    (desk.home / "churn.yaml").write_text(POLICY.replace("12h", "6h"))
+    anew = desk.type("start", "churn.yaml").stdout
+    assert anew.startswith("began revision 2, without the evidence so far, of churn-v2 (")
+    assert "steps per candidate: 1%, 10%, 50%\n" in anew
 
 
 def test_status_of_all_and_of_one(desk: Desk) -> None:

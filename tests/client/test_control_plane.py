@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rollout.client.answers import ReportFormat, Scale
+from rollout.client.answers import Change, ReportFormat, Scale
 from rollout.client.connection import Connection
 from rollout.client.control_plane import ControlPlane, path_of
 from rollout.domain.decision import Reason
@@ -86,8 +86,9 @@ def test_an_unknown_name_and_a_conflict_and_findings(control: ControlPlane) -> N
     control.start(TEXT)
     with pytest.raises(RequestRefused, match="chrun-v2: no such experiment; did you mean 'churn-v2'"):
         control.experiment("chrun-v2")
+    assert control.start(TEXT.replace(b"12h", b"6h")).change is Change.NEW_REVISION
     with pytest.raises(RequestRefused, match="churn-v2: it is running with another policy"):
-        control.start(TEXT.replace(b"12h", b"6h"))
+        control.start(TEXT.replace(b"churn-2026q4", b"other"))
     with pytest.raises(RequestRefused) as caught:
         control.start(TEXT.replace(b"minEffect", b"minEfect").replace(b"margin", b"margn"), file="churn.yaml")
     assert len(caught.value.problems) >= 2

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import fields, replace
 from typing import Protocol
 
 import pytest
 
 from rollout.domain.decision import Action, Decision, Reason
-from rollout.domain.experiment import Experiment, Phase, Wish
+from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.history import Entry
 from rollout.domain.policy import Policy
+from rollout.domain.revise import revise
+from rollout.domain.verdict import Finding, MirrorVerdict, Verdict
+from rollout.domain.wish import Approval, Asked, Wish
 from rollout.errors import RequestRefused
 from rollout.ports import Ledger, Standing
 from tests.domain.examples import POLICY
-from tests.domain.scenes import NOW_US, judgement
+from tests.domain.scenes import EXPERIMENT, NOW_US, judgement
 
 
 class StartingLedger(Ledger, Protocol):
@@ -22,6 +26,9 @@ class StartingLedger(Ledger, Protocol):
 
     def start(self, policy: Policy, now_us: int) -> Standing:
         """Record a new run."""
+
+    def revise(self, seen: Standing, experiment: Experiment, now_us: int) -> bool:
+        """Record a run under a changed policy, if it still stands as seen; return whether."""
 
 
 def entry(number: int, reason: Reason = Reason.STEP_UNFINISHED, *, phase: Phase = Phase.RUNNING) -> Entry:
@@ -32,6 +39,48 @@ def entry(number: int, reason: Reason = Reason.STEP_UNFINISHED, *, phase: Phase 
 def moved(experiment: Experiment) -> Experiment:
     """Return the run after something happened."""
     return replace(experiment, latches={**experiment.latches, "converted": 3.5})
+
+
+def full(experiment: Experiment) -> Experiment:
+    """Return the run with every field unlike that of a new one."""
+    return replace(
+        experiment,
+        phase=Phase.ACTION_FAILED,
+        step=1,
+        started_us=NOW_US - 9,
+        step_entered_us=NOW_US - 8,
+        fresh_us=NOW_US - 7,
+        rollback_failed=True,
+        rollback_wish=Wish("ann", "the model card is wrong", NOW_US),
+        latches={"converted": 3.5, "p99@2": math.inf},
+        stopped={1: NOW_US - 6, 3: NOW_US - 5},
+        winner=2,
+        watch_from_us=NOW_US - 4,
+        wish=Wish("ben", "it is proven", NOW_US, Asked.PROMOTE, "leads", 2),
+        approvals=(Approval("leads", "ann", "fine", NOW_US), Approval("legal", "ben", "fine", NOW_US)),
+        paused_us=NOW_US - 3,
+        is_paused_by_person=True,
+        idle_us=2,
+        excused_us=1,
+        balanced_us=NOW_US - 2,
+        promote_attempt=2,
+        rollback_attempt=3,
+    )
+
+
+def full_entry(number: int) -> Entry:
+    """Return a recorded look of which every field says something."""
+    decision = Decision(Reason.PERSON_PROMOTES, "converted", 2, full(EXPERIMENT).wish)
+    seen = replace(
+        judgement(p99=Finding.MISSING),
+        split_holds=False,
+        traffic_is_live=False,
+        window_is_open=False,
+        latches={"converted@2": 3.5},
+        observed=(Verdict("ctr", Finding.UNCLEAR, 2, interval=(-math.inf, 0.5), bound=-0.5),),
+        mirrors=(MirrorVerdict(1, 90, 3, 0.5, 8.0),),
+    )
+    return Entry(number, NOW_US + number, decision, Phase.PROMOTING, 1, seen, None)
 
 
 class LedgerContract:
@@ -72,6 +121,51 @@ class LedgerContract:
         assert now.last == entry(1)
         assert now.version == seen.version + 1
         assert ledger.history(seen.experiment.uid) == (entry(1),)
+
+    def test_every_field_comes_back(self, ledger: StartingLedger) -> None:
+        seen = ledger.start(POLICY, NOW_US)
+        run = full(seen.experiment)
+        own = {"uid", "policy", "revision"}
+        names = {field.name for field in fields(Experiment)} - own
+        assert {name for name in names if getattr(run, name) == getattr(seen.experiment, name)} == set()
+        assert ledger.record(seen, run, full_entry(1))
+        (now,) = ledger.runs()
+        assert now == Standing(run, seen.version + 1, full_entry(1))
+        assert ledger.history(run.uid) == (full_entry(1),)
+
+    def test_a_changed_policy_takes_effect_and_keeps_the_run(self, ledger: StartingLedger) -> None:
+        seen = ledger.start(POLICY, NOW_US)
+        assert ledger.record(seen, moved(seen.experiment), entry(1))
+        (seen,) = ledger.runs()
+        for owner in ("others", "yet others"):
+            amended = replace(seen.experiment, policy=replace(POLICY, owner=owner))
+            assert ledger.revise(seen, amended, NOW_US + 1)
+            (now,) = ledger.runs()
+            assert now == Standing(amended, seen.version + 1, entry(1))
+            seen = now
+
+    def test_a_new_revision_keeps_the_uid_and_the_history(self, ledger: StartingLedger) -> None:
+        seen = ledger.start(POLICY, NOW_US)
+        assert ledger.record(seen, moved(seen.experiment), entry(1))
+        (before,) = ledger.runs()
+        revised = revise(before.experiment, replace(POLICY, holdout_bp=200), NOW_US + 2)
+        assert isinstance(revised, Experiment)
+        assert not ledger.revise(seen, revised, NOW_US + 2), "it does not stand as seen any more"
+        assert ledger.revise(before, revised, NOW_US + 2)
+        (now,) = ledger.runs()
+        assert now == Standing(revised, before.version + 1, entry(1))
+        assert (now.experiment.revision, now.experiment.latches) == (2, {})
+        assert ledger.record(now, moved(now.experiment), entry(2))
+        assert ledger.history(now.experiment.uid) == (entry(1), entry(2))
+        ended = replace(now.experiment, phase=Phase.STOPPED)
+        assert ledger.record(ledger.runs()[0], ended, entry(3, Reason.PERSON_STOPS, phase=Phase.STOPPED))
+        assert ledger.start(POLICY, NOW_US + 3).experiment.revision == 3
+
+    def test_a_policy_is_not_changed_for_another_run(self, ledger: StartingLedger) -> None:
+        seen = ledger.start(POLICY, NOW_US)
+        for wrong in ({"uid": "zzzzzzzz"}, {"revision": 3}):
+            with pytest.raises(ValueError, match="does not follow"):
+                ledger.revise(seen, replace(seen.experiment, **wrong), NOW_US)
 
     def test_of_two_that_saw_the_same_only_the_first_records(self, ledger: StartingLedger) -> None:
         seen = ledger.start(POLICY, NOW_US)

@@ -33,7 +33,8 @@ def policy(folder: Path) -> Policy:
         LocalCommand(("/bin/sh", "-c", f"echo {name} $ROLLOUT_UID >> {folder}/effects"))
         for name in ("promote", "rollback")
     )
-    return replace(POLICY, resilience=Resilience(falls_back=False), actions=Actions(promote, rollback))
+    actions = Actions(promote, rollback)
+    return replace(POLICY, resilience=Resilience(falls_back=False), actions=actions, watch_s=3.0)
 
 
 def main(folder: Path, point: str, looks: int) -> None:

@@ -17,7 +17,7 @@ from tests.command import ROOT
 from tests.controller.killed import UID
 
 ENDINGS = {
-    "promote": (Phase.PROMOTED, ["GOAL_PROVEN", "PROMOTION_DONE"]),
+    "promote": (Phase.PROMOTED, ["GOAL_PROVEN", "PROMOTION_DONE", "WATCH_PASSED"]),
     "rollback": (Phase.ROLLED_BACK, ["METRIC_HARMED", "ROLLBACK_DONE"]),
 }
 

@@ -15,7 +15,8 @@ from rollout.controller.loop import Clock, Loop
 from rollout.controller.pace import Pace
 from rollout.controller.reconcile import Tick
 from rollout.controller.workers import Threads
-from rollout.domain.experiment import Phase, Wish
+from rollout.domain.experiment import Phase
+from rollout.domain.wish import Wish
 from rollout.errors import Problem, Retry, Stop
 from rollout.ports import Standing
 from tests.domain.examples import POLICY

@@ -7,32 +7,25 @@ from dataclasses import replace
 import pytest
 
 from rollout.controller.naming import Purpose, job_name, variables
-from rollout.domain.experiment import JobState, Phase, Wish
+from rollout.domain.experiment import JobState, Phase
 from rollout.domain.policy import Actions
+from rollout.domain.wish import Wish
 from rollout.errors import Problem, Retry
 from tests.controller.worlds import BOTH, Scene, outage
-from tests.domain.scenes import EXPERIMENT, HOUR_US, NOW_US, evidence
+from tests.domain.scenes import EXPERIMENT, HOUR_US, NOW_US, changed, evidence
 
 BROKEN = evidence(errors=0.2)
 WISH = Wish("ann", "the model card is wrong", NOW_US)
-
-
-def promote_job(scene: Scene) -> str:
-    return job_name(scene.ledger.runs()[0].experiment, Purpose.PROMOTE)
-
-
-def rollback_job(scene: Scene) -> str:
-    return job_name(scene.ledger.runs()[0].experiment, Purpose.ROLLBACK)
 
 
 def test_promotion_runs_its_action_first_and_moves_traffic_after_its_success() -> None:
     scene = Scene()
     scene.tick()
     assert (scene.phase, scene.split.steps_on, scene.split.is_promoted) == (Phase.PROMOTING, 3, False)
-    assert scene.jobs.begun == [promote_job(scene)]
+    assert scene.jobs.begun == [scene.promote_job]
     scene.tick(after_s=60)
     assert not scene.split.is_promoted
-    scene.jobs.end(promote_job(scene), JobState.SUCCEEDED)
+    scene.jobs.end(scene.promote_job, JobState.SUCCEEDED)
     scene.tick()
     assert (scene.phase, scene.split.is_promoted) == (Phase.PROMOTED, True)
     assert scene.reasons == ["GOAL_PROVEN", "PROMOTION_RUNNING", "PROMOTION_DONE"]
@@ -49,7 +42,7 @@ def test_without_an_action_a_promotion_is_done_at_the_next_look() -> None:
 def test_a_failed_promotion_keeps_the_last_step_and_says_so_once() -> None:
     scene = Scene()
     scene.tick()
-    scene.jobs.end(promote_job(scene), JobState.FAILED)
+    scene.jobs.end(scene.promote_job, JobState.FAILED)
     for _ in range(20):
         scene.tick()
     assert (scene.phase, scene.split.steps_on) == (Phase.ACTION_FAILED, 3)
@@ -61,7 +54,7 @@ def test_harm_takes_traffic_away_in_the_same_tick_and_then_acts() -> None:
     scene.readings.reading = BROKEN
     scene.tick()
     assert (scene.phase, scene.split.steps_on) == (Phase.ROLLING_BACK, 0)
-    assert scene.jobs.begun == [rollback_job(scene)]
+    assert scene.jobs.begun == [scene.rollback_job]
     scene.tick()
     assert scene.phase is Phase.ROLLED_BACK
     assert scene.reasons == ["METRIC_HARMED", "ROLLBACK_DONE"]
@@ -70,17 +63,17 @@ def test_harm_takes_traffic_away_in_the_same_tick_and_then_acts() -> None:
 def test_a_rollback_s_action_waits_for_traffic_at_zero() -> None:
     scene = Scene()
     scene.tick(after_s=0)
-    scene.jobs.end(promote_job(scene), JobState.SUCCEEDED)
+    scene.jobs.end(scene.promote_job, JobState.SUCCEEDED)
     scene.readings.reading = BROKEN
     scene.traffic.refusal = "not acknowledged"
     for _ in range(10):
         tick = scene.tick()
-        assert scene.jobs.begun == [promote_job(scene)]
+        assert scene.jobs.begun == [scene.promote_job]
         assert "not acknowledged" in str(tick.problems[0])
     scene.traffic.refusal = None
     scene.tick()
     assert scene.split.steps_on == 0
-    assert scene.jobs.begun == [promote_job(scene), rollback_job(scene)]
+    assert scene.jobs.begun == [scene.promote_job, scene.rollback_job]
 
 
 def test_a_rollback_s_action_waits_ten_seconds_at_most_and_says_so() -> None:
@@ -91,7 +84,7 @@ def test_a_rollback_s_action_waits_ten_seconds_at_most_and_says_so() -> None:
         scene.tick()
     assert scene.jobs.begun == []
     tick = scene.tick()
-    assert scene.jobs.begun == [rollback_job(scene)]
+    assert scene.jobs.begun == [scene.rollback_job]
     assert "no confirmation that traffic is at zero within 10 s" in "\n".join(map(str, tick.problems))
     scene.tick()
     assert scene.phase is Phase.ROLLED_BACK
@@ -119,8 +112,8 @@ def test_harm_while_promoting_ends_the_promote_action_before_the_rollback_s_begi
     scene.readings.reading = BROKEN
     scene.tick()
     assert scene.split.steps_on == 0
-    assert scene.jobs.state(promote_job(scene)) is JobState.FAILED
-    assert scene.jobs.begun == [promote_job(scene), rollback_job(scene)]
+    assert scene.jobs.state(scene.promote_job) is JobState.FAILED
+    assert scene.jobs.begun == [scene.promote_job, scene.rollback_job]
 
 
 def test_a_person_s_wish_is_answered_at_the_next_look_whatever_is_measured() -> None:
@@ -149,7 +142,7 @@ def test_an_outage_of_evidence_holds_and_then_does_as_the_policy_says() -> None:
 
 def test_harm_that_the_proxy_sees_rolls_back_while_outcomes_stay_away() -> None:
     scene = Scene()
-    scene.readings.reading = replace(BROKEN, watermark_us=None, binary={})
+    scene.readings.reading = replace(changed(BROKEN, binary={}), watermark_us=None)
     scene.tick()
     assert scene.reasons == ["METRIC_HARMED"]
 
@@ -220,7 +213,7 @@ def test_an_action_whose_start_is_not_answered_is_started_again_later() -> None:
     assert scene.jobs.begun == []
     scene.jobs.failure = None
     scene.tick()
-    assert scene.jobs.begun == [promote_job(scene)]
+    assert scene.jobs.begun == [scene.promote_job]
 
 
 @pytest.mark.parametrize("purpose", Purpose)
@@ -235,7 +228,7 @@ def test_a_job_s_name_is_a_label_of_kubernetes(policy: str, purpose: Purpose) ->
 def test_an_action_is_told_what_it_is_for() -> None:
     scene = Scene(actions=BOTH)
     scene.tick()
-    told = scene.jobs.told[promote_job(scene)]
+    told = scene.jobs.told[scene.promote_job]
     assert told == variables(scene.ledger.runs()[0].experiment, Purpose.PROMOTE)
     assert (told["ROLLOUT_POLICY"], told["ROLLOUT_VERSION"]) == ("churn-v2", "2.0.0")
     assert told["ROLLOUT_UID"] == scene.uid

@@ -6,15 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from rollout.controller.looks import Album
+from rollout.controller.naming import Purpose, job_name
 from rollout.controller.reconcile import Reconciler, Tick, World
 from rollout.domain.assignment import Split
 from rollout.domain.evidence import Evidence
 from rollout.domain.experiment import Experiment, Phase
-from rollout.domain.policy import Actions, LocalCommand
+from rollout.domain.policy import Actions, LocalCommand, Policy
 from rollout.errors import Problem, Retry
+from tests.domain.examples import POLICY
 from tests.domain.scenes import EXPERIMENT, NOW_US, SECOND_US, evidence
 from tests.simulation.fakes import MemoryJobs, MemoryLedger, MemoryTraffic
 
+UNWATCHED = replace(POLICY, watch_s=0.0)
 BOTH = Actions(LocalCommand(("sleep", "600")), LocalCommand(("true",)))
 
 
@@ -43,6 +46,7 @@ class Scene:
     """A run that is about to be promoted, and the world around it."""
 
     actions: Actions = BOTH
+    policy: Policy = UNWATCHED
     now_us: int = NOW_US
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     traffic: MemoryTraffic = field(default_factory=MemoryTraffic)
@@ -50,7 +54,7 @@ class Scene:
     readings: Readings = field(default_factory=Readings)
 
     def __post_init__(self) -> None:
-        policy = replace(EXPERIMENT.policy, actions=self.actions)
+        policy = replace(self.policy, actions=self.actions)
         started = self.ledger.start(policy, EXPERIMENT.started_us)
         self.uid = started.experiment.uid
         self.change(
@@ -83,6 +87,14 @@ class Scene:
     @property
     def split(self) -> Split:
         return self.traffic.live[0].split
+
+    @property
+    def promote_job(self) -> str:
+        return job_name(self.ledger.runs()[0].experiment, Purpose.PROMOTE)
+
+    @property
+    def rollback_job(self) -> str:
+        return job_name(self.ledger.runs()[0].experiment, Purpose.ROLLBACK)
 
     @property
     def reasons(self) -> list[str]:

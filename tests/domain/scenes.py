@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from rollout.domain.evidence import (
+    ArmEvidence,
     BinaryEvidence,
     ClosedFractions,
     ClosedRatio,
@@ -68,13 +69,18 @@ def spoiled(
 
 
 def _totals(units: int, requests: float, rate: float) -> JointMoments:
-    """Return moments of (events, requests) of like units, in one block."""
+    """Return moments of (events, requests) of like units."""
     spread = units * requests * rate
     return JointMoments(
-        np.array([float(units)]),
-        np.array([[requests * rate, requests]]),
-        np.array([[[spread, 0.1 * spread], [0.1 * spread, units * 1.0]]]),
+        np.array(float(units)),
+        np.array([requests * rate, requests]),
+        np.array([[spread, 0.1 * spread], [0.1 * spread, units * 1.0]]),
     )
+
+
+def _alone(moments: JointMoments) -> JointMoments:
+    """Return the same on an axis of one start, or one block."""
+    return JointMoments(moments.n[None], moments.mean[None], moments.scatter[None])
 
 
 def evidence(
@@ -102,25 +108,37 @@ def evidence(
         comparison_errors=round(units * requests * 0.0005),
     )
     ratio = ClosedRatio(
-        _totals(units, requests, 0.0005), fractions.totals, round(units * 0.0025), round(units * errors * 5)
+        _alone(_totals(units, requests, 0.0005)),
+        _alone(fractions.totals),
+        round(units * 0.0025),
+        round(units * errors * 5),
     )
     limit = LimitEvidence(
         start_index=np.array([0]),
         windows=np.array([units]),
         window_fractions=np.array([units * exceeding]),
-        totals=_totals(units, requests, exceeding),
+        totals=_alone(_totals(units, requests, exceeding)),
         exceeding_units=np.array([round(units * exceeding)]),
         fractions=slow,
         outage_dominates=False,
+    )
+    arm = ArmEvidence(
+        binary={"converted": BinaryEvidence(per_day, successes[0], per_day, successes[1])},
+        errors={"errors": ErrorEvidence(first, ratio, fractions)},
+        limits={"p99": limit},
+        fallbacks=ClosedFractions(units, units * fallbacks, _totals(units, requests, fallbacks)),
     )
     return Evidence(
         watermark_us=NOW_US - SECOND_US,
         fast_watermark_us=NOW_US - SECOND_US,
         first_enrolled_us=NOW_US - 48 * HOUR_US,
         enrolled=np.array([[units, units]]),
-        units_in_step=(units // 2, units // 2),
-        binary={"converted": BinaryEvidence(per_day, successes[0], per_day, successes[1])},
-        errors={"errors": ErrorEvidence(first, ratio, fractions)},
-        limits={"p99": limit},
-        fallbacks=ClosedFractions(units, units * fallbacks, _totals(units, requests, fallbacks)),
+        units_in_step=np.array([units // 2, units // 2]),
+        arms=(arm,),
     )
+
+
+def changed(seen: Evidence, **changes: object) -> Evidence:
+    """Return the same look with something else known of its first candidate."""
+    first, *others = seen.arms
+    return replace(seen, arms=(replace(first, **changes), *others))  # type: ignore[arg-type]

@@ -9,10 +9,10 @@ import pytest
 
 from rollout.domain.evidence import Evidence
 from rollout.domain.judge import FALLBACK, Patience, judge
-from rollout.domain.measure import planned_information
+from rollout.domain.measure.planned import planned_information
 from rollout.domain.policy import Expect, Level
 from rollout.domain.verdict import Finding, Judgement
-from tests.domain.scenes import EXPERIMENT, HOUR_US, NOW_US, SECOND_US, evidence
+from tests.domain.scenes import EXPERIMENT, HOUR_US, NOW_US, SECOND_US, changed, evidence
 
 PATIENCE = Patience()
 
@@ -58,10 +58,10 @@ def test_errors_below_the_floor_are_safe_whatever_their_ratio() -> None:
 def test_what_was_not_measured_is_missing(metric: str) -> None:
     whole = evidence()
     without = {
-        "converted": replace(whole, binary={}),
-        "errors": replace(whole, errors={}),
-        "p99": replace(whole, limits={}),
-        FALLBACK: replace(whole, fallbacks=None),
+        "converted": changed(whole, binary={}),
+        "errors": changed(whole, errors={}),
+        "p99": changed(whole, limits={}),
+        FALLBACK: changed(whole, fallbacks=None),
     }[metric]
     judged = look(without)
     assert findings(judged)[metric] is Finding.MISSING
@@ -71,7 +71,9 @@ def test_what_was_not_measured_is_missing(metric: str) -> None:
 def test_before_a_window_can_have_closed_a_metric_is_immature_and_others_still_latch() -> None:
     young = replace(EXPERIMENT, started_us=NOW_US - HOUR_US, step_entered_us=NOW_US - HOUR_US)
     came_us = young.started_us
-    judged = judge(young, replace(evidence(), first_enrolled_us=came_us, binary={}), NOW_US, PATIENCE)
+    judged = judge(
+        young, replace(changed(evidence(), binary={}), first_enrolled_us=came_us), NOW_US, PATIENCE
+    )
     converted = judged.verdicts[0]
     assert (converted.finding, converted.is_immature) == (Finding.UNCLEAR, True)
     assert judged.latches["p99"] > 3.0
@@ -100,7 +102,8 @@ def test_an_old_proof_does_not_outlive_a_reversal() -> None:
 
 def test_a_shared_outage_is_unclear_and_latches_nothing() -> None:
     seen = evidence()
-    dominated = replace(seen, limits={"p99": replace(seen.limits["p99"], outage_dominates=True)})
+    limit = replace(seen.arms[0].limits["p99"], outage_dominates=True)
+    dominated = changed(seen, limits={"p99": limit})
     judged = look(dominated)
     verdict = next(v for v in judged.verdicts if v.metric == "p99")
     assert (verdict.finding, verdict.is_outage, judged.latches["p99"]) == (Finding.UNCLEAR, True, 0.0)

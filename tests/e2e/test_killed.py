@@ -33,7 +33,7 @@ CROWDS = {
 }
 BROKEN = {GOOD: 0.0, BAD: 0.4}
 ENDINGS = {
-    GOOD: ("promoted", ["GOAL_PROVEN", "PROMOTION_DONE"], "promote"),
+    GOOD: ("promoted", ["GOAL_PROVEN", "PROMOTION_DONE", "WATCH_PASSED"], "promote"),
     BAD: ("rolled-back", ["METRIC_HARMED", "ROLLBACK_DONE"], "rollback"),
 }
 MOVED = {reason for _, reasons, _ in ENDINGS.values() for reason in reasons}
@@ -58,6 +58,7 @@ spec:
     - {{setWeight: 20%, hold: {{for: 3s, minUnits: 5}}}}
     - {{setWeight: 50%, hold: {{until: verdict, atMost: 10m}}}}
   decide: {{inconclusive: pause, mismatch: pause, noData: {{hold: 5m, then: pause}}}}
+  watch: {{for: 2s}}
   actions:
     promote: {{command: [/bin/sh, -c, 'echo promote $ROLLOUT_POLICY >> {effects}'], deadline: 30s}}
     rollback: {{command: [/bin/sh, -c, 'echo rollback $ROLLOUT_POLICY >> {effects}'], deadline: 30s}}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import msgspec
 import pytest
+from pydantic import TypeAdapter
 
 from rollout.domain.assignment import Placement
 from rollout.envoy.bootstrap import Address, bootstrap
@@ -20,10 +20,11 @@ GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted(folder.name for folder in GOLDEN.iterdir() if folder.is_dir())
 INPUT = "placements.json"
 BOOTSTRAP = "bootstrap.json"
+PLACEMENTS = TypeAdapter(tuple[Placement, ...])
 
 
 def placements_of(case: str) -> tuple[Placement, ...]:
-    return msgspec.json.decode((GOLDEN / case / INPUT).read_bytes(), type=tuple[Placement, ...])
+    return PLACEMENTS.validate_json((GOLDEN / case / INPUT).read_bytes())
 
 
 def compare(file: Path, made: str, *, update: bool) -> None:

@@ -56,7 +56,11 @@ def test_a_cluster_goes_only_after_its_routes() -> None:
 
 
 @pytest.mark.parametrize(
-    "split", [Split(), Split(1), Split(3), Split(3, is_promoted=True), Split(0, is_promoted=True)]
+    "split",
+    [
+        *(Split(), Split(1), Split(3), Split(3, is_promoted=True), Split(0, is_promoted=True)),
+        Split(0, is_promoted=True, is_released=True),
+    ],
 )
 def test_weights_say_the_split(split: Split) -> None:
     dotted = replace(POLICY, name="rank.v3.1")

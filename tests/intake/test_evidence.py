@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rollout.domain.evidence import ClosedFractions, Evidence, LimitEvidence
+from rollout.domain.evidence import ArmEvidence, ClosedFractions, Evidence, LimitEvidence
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.judge import FALLBACK, Patience, judge
 from rollout.domain.policy import Hold, Policy, Step
@@ -97,6 +97,11 @@ class Place:
         self.clock[0] = at_us
         return self.source.observe(run, at_us)
 
+    def arm(self, run: Experiment, at_us: int) -> ArmEvidence:
+        """Return what a look is told of the one candidate."""
+        (found,) = self.look(run, at_us).arms
+        return found
+
 
 @contextmanager
 def place(run: Experiment, *, rows: int = LARGEST_TABLE, patience: Patience = PATIENCE) -> Iterator[Place]:
@@ -150,7 +155,7 @@ def recent(requests: Sequence[Request], now_us: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def check_moments(found: JointMoments, place: int, pairs: Sequence[tuple[int, int]]) -> None:
+def check_moments(found: JointMoments, place: int | tuple[()], pairs: Sequence[tuple[int, int]]) -> None:
     """Compare moments with those of plain pairs (y, x)."""
     assert found.n[place] == len(pairs)
     if pairs:
@@ -168,7 +173,7 @@ def check_fractions(found: ClosedFractions | None, requests: Sequence[Request], 
     pairs = [(sum(map(counted, requests)), len(requests)) for requests in own]
     assert found.units == len(pairs)
     assert found.fraction_sum == pytest.approx(sum(y / x for y, x in pairs))
-    check_moments(found.totals, 0, pairs)
+    check_moments(found.totals, (), pairs)
 
 
 def check_limit(
@@ -196,12 +201,13 @@ def check_limit(
         assert found.exceeding_units[number] == sum(y > 0 for y in slow.values())
 
 
-def check_closed(found: Evidence, requests: list[Request], outcomes: list[histories.Told]) -> None:
-    """Compare everything that rests on closed units."""
+def check_closed(
+    found: ArmEvidence, requests: list[Request], outcomes: list[histories.Told], *, is_due: bool
+) -> None:
+    """Compare everything that rests on closed units; before the first is due, harm is looked for already."""
     successes = oracle.successes(requests, outcomes, "bought")
-    assert (
-        ("bought" in found.binary) == ("errors" in found.errors) == ("p99" in found.limits) == bool(successes)
-    )
+    assert ("bought" in found.binary) == bool(successes)
+    assert ("errors" in found.errors) == ("p99" in found.limits) == (bool(successes) or not is_due)
     if not successes:
         assert found.fallbacks is None
         return
@@ -250,12 +256,15 @@ def test_a_look_equals_a_recount(
     arms = ("control", "candidate1")
     assert found.enrolled.tolist() == [[enrolled.get((arm, block), 0) for arm in arms] for block in (1, 2)]
     in_step, _ = oracle.enrolment(requests, entered_us)
-    assert found.units_in_step == tuple(
+    assert found.units_in_step.tolist() == [
         sum(count for (owner, _), count in in_step.items() if owner == arm) for arm in arms
-    )
-    check_closed(found, requests, outcomes)
-    if found.errors:
-        first = found.errors["errors"].first
+    ]
+    (own,) = found.arms
+    began_us = STARTED_US if found.first_enrolled_us is None else found.first_enrolled_us
+    due_us = began_us + CLOSING.window_us + CLOSING.grace_us
+    check_closed(own, requests, outcomes, is_due=bool(CLOSING.watermark_us >= due_us))
+    if own.errors:
+        first = own.errors["errors"].first
         starts = begins(now_us, 10 * SECOND_US)
         assert (first.candidate.tolist(), first.comparison.tolist()) == first_errors(requests, starts)
         assert first.share.tolist() == [0.1, 0.5]
@@ -263,7 +272,7 @@ def test_a_look_equals_a_recount(
             *(first.candidate_requests, first.candidate_errors),
             *(first.comparison_requests, first.comparison_errors),
         )
-        check_limit(found.limits["p99"], requests, now_us, begins(now_us, 600 * SECOND_US), set())
+        check_limit(own.limits["p99"], requests, now_us, begins(now_us, 600 * SECOND_US), set())
 
 
 def test_what_can_not_have_closed_is_unclear_and_later_it_is_missing() -> None:
@@ -273,14 +282,15 @@ def test_what_can_not_have_closed_is_unclear_and_later_it_is_missing() -> None:
         for watermark_us, finding in ((closes_us - 1, Finding.UNCLEAR), (closes_us, Finding.MISSING)):
             here.filed_until(watermark_us)
             found = here.look(run, NOW_US)
-            assert (found.binary, found.fallbacks) == ({}, None)
+            (own,) = found.arms
+            assert (own.binary, own.fallbacks) == ({}, None)
             judged = judge(run, found, NOW_US, PATIENCE)
             # Harm is looked for from the first request on, and missing only when units should be there.
-            assert bool(found.errors) == bool(found.limits) == (finding is Finding.UNCLEAR)
+            assert bool(own.errors) == bool(own.limits) == (finding is Finding.UNCLEAR)
             assert all(verdict.is_immature == (finding is Finding.UNCLEAR) for verdict in judged.verdicts[:3])
             assert [verdict.finding for verdict in judged.verdicts[:3]] == [finding] * 3
         here.file([request_at(-SECOND_US)])
-        assert set(here.look(run, NOW_US).binary) == {"bought"}
+        assert set(here.arm(run, NOW_US).binary) == {"bought"}
 
 
 def test_while_the_first_user_s_window_is_open_nothing_is_missing() -> None:
@@ -324,7 +334,7 @@ def test_units_close_for_the_proxy_before_the_application_has_told() -> None:
         here.proxies_until(NOW_US)
         found = here.look(run, NOW_US)
     assert (found.watermark_us, found.fast_watermark_us) == (None, NOW_US)
-    assert (set(found.binary), set(found.errors)) == (set(), {"errors"})
+    assert (set(found.arms[0].binary), set(found.arms[0].errors)) == (set(), {"errors"})
 
 
 def test_a_long_error_window_does_not_make_the_fallback_missing() -> None:
@@ -353,7 +363,7 @@ def test_start_0_remembers_what_is_older_than_an_hour() -> None:
         here.clock[0] = now_us
         here.file(new, node="node-2")
         here.filed_until(now_us)
-        first = here.look(run, now_us).errors["errors"].first
+        first = here.arm(run, now_us).errors["errors"].first
     starts = begins(now_us, 10 * SECOND_US)
     assert (first.candidate.tolist(), first.comparison.tolist()) == first_errors(old + new, starts)
     assert first.candidate[0].tolist() == [4, 3]
@@ -390,7 +400,7 @@ def test_the_limit_is_counted_since_each_start_without_shared_outages() -> None:
         here.clock[0] = now_us
         here.file(requests)
         here.filed_until(now_us)
-        found = here.look(run, now_us).limits["p99"]
+        found = here.arm(run, now_us).limits["p99"]
     starts = begins(now_us, 600 * SECOND_US, MIDNIGHT_US)
     assert len(starts) == 3
     assert found.exceeding_units[0] < 30
@@ -404,7 +414,7 @@ def test_an_outage_dominates_while_it_fills_more_than_half_of_a_short_life() -> 
         here.file(slow_history(5))
         here.filed_until(MIDNIGHT_US + 100 * SECOND_US)
         seen = [
-            here.look(run, MIDNIGHT_US + after_s * SECOND_US).limits["p99"].outage_dominates
+            here.arm(run, MIDNIGHT_US + after_s * SECOND_US).limits["p99"].outage_dominates
             for after_s in (100, 119, 120)
         ]
     assert seen == [True, True, False]
@@ -415,13 +425,13 @@ def test_counts_that_lack_something_make_only_their_metrics_absent() -> None:
     with place(run, rows=3) as here:
         here.file([request_at(n, unit=f"u{n}", code=500) for n in range(3)])
         here.filed_until(NOW_US)
-        found = here.look(run, NOW_US)
-        assert (set(found.errors), set(found.limits)) == ({"errors"}, {"p99"})
+        own = here.arm(run, NOW_US)
+        assert (set(own.errors), set(own.limits)) == ({"errors"}, {"p99"})
         here.file([request_at(9, unit="one more", code=500)], node="node-2")
         here.filed_until(NOW_US)
         found = here.look(run, NOW_US)
-        assert (set(found.errors), set(found.limits)) == (set(), set())
-        assert set(found.binary) == {"bought"}
+        own = found.arms[0]
+        assert (set(own.errors), set(own.limits), set(own.binary)) == (set(), set(), {"bought"})
         findings = {one.metric: one.finding for one in judge(run, found, NOW_US, PATIENCE).verdicts}
         assert findings["errors"] is findings["p99"] is Finding.MISSING
 

@@ -10,7 +10,8 @@ from tests.domain.examples import POLICY
 
 SECOND_US: Final = 1_000_000
 WINDOW_S: Final = 60.0
-FIRST_STEP_S: Final = 180.0
+FIRST_UNITS: Final = 10
+"""What the first step waits for: time between looks as far apart as ours is no time that was watched."""
 LIMIT_US: Final = 250_000
 ERRORS, LATENCY = "errors", "latency"
 
@@ -57,7 +58,7 @@ def policy_of(family: Family, number: int) -> Policy:
         path=f"/{name}",
         salt=name,
         metrics=tuple(_metric(family, name, metric) for metric in POLICY.metrics),
-        steps=(Step(2_000, Hold(for_s=FIRST_STEP_S)), Step(5_000, Hold(until_verdict=True))),
+        steps=(Step(2_000, Hold(min_units=FIRST_UNITS)), Step(5_000, Hold(until_verdict=True))),
         resilience=Resilience(falls_back=family.falls_back, max_fallback=0.20),
         expect=Expect(levels={goal_of(name): Level(family.converts)}),
     )

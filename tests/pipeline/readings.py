@@ -39,10 +39,10 @@ class Readings:
         """Return everything known at this look."""
         found = self._source.observe(experiment, now_us)
         naive = self.naive[experiment.policy.name]
-        for goal in found.binary.values():
+        for goal in found.arms[0].binary.values():
             naive.looks += 1
             naive.goal_differs |= 2.0 * float(stats.norm.sf(abs(_goal_score(goal)))) <= GOAL_LEVEL
-        for errors in found.errors.values():
+        for errors in found.arms[0].errors.values():
             naive.errors_are_more |= float(stats.norm.sf(_errors_score(errors.ratio))) <= ERRORS_LEVEL
         return found
 

@@ -95,7 +95,7 @@ def check_goal(found: Lived) -> None:
     assert naive > most_allowed(len(same), PROMISED.wrong_promotion)
     proven = promoted(better)
     assert len(proven) >= POWER * len(better)
-    assert all(ending.phase in {Phase.PROMOTING, Phase.PROMOTED} for ending in proven)
+    assert all(ending.phase in {Phase.PROMOTING, Phase.WATCHING} for ending in proven)
 
 
 def check_errors(found: Lived) -> None:

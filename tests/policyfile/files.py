@@ -6,6 +6,7 @@ from typing import Final
 
 from rollout.policyfile.finding import worded
 from rollout.policyfile.reading import read
+from tests.command import ROOT
 
 GOOD: Final = """\
 apiVersion: rollout/v1
@@ -33,6 +34,9 @@ spec:
     - {setWeight: 10%, hold: {for: 12h}}
     - {setWeight: 50%, hold: {until: verdict, atMost: 14d}}
 """
+
+FULL: Final = (ROOT / "tests" / "golden" / "policies" / "full.yaml").read_text(encoding="utf-8")
+"""Everything that the language has."""
 
 
 def changed(old: str, new: str, text: str = GOOD) -> str:

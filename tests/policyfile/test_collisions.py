@@ -53,3 +53,51 @@ def test_the_same_policy_thrice() -> None:
 
 def test_a_wrong_file_claims_nothing() -> None:
     assert found(GOOD, changed("minEffect", "minEfect"), "a: [") == []
+
+
+def in_layer(text: str, share: str, name: str = "search") -> str:
+    return changed("salt:", f"layer: {{name: {name}, share: {share}}}, salt:", text)
+
+
+THIRD = changed("name: churn-v2", "name: third", changed("/churn", "/third", changed("churn-2026q4", "t-1")))
+
+
+def test_a_layer_beyond_all_is_named_where_it_overflows() -> None:
+    policies = in_layer(GOOD, "50%"), in_layer(OTHER, "40%"), in_layer(THIRD, "10.01%")
+    assert found(*policies) == [
+        (
+            "c.yaml:8: spec.assignment.layer.share: layer search has only 10% left beside the other policies "
+            "(got 10.01%); lower the shares until they fit into 100%"
+        )
+    ]
+    assert found(*policies[:2], in_layer(THIRD, "10%")) == []
+    assert found(*policies[:2], in_layer(THIRD, "100%", "another")) == []
+
+
+def test_a_layer_that_is_full_has_nothing_left() -> None:
+    (overflow,) = found(in_layer(GOOD, "100%"), in_layer(OTHER, "1%"))
+    assert overflow.startswith("b.yaml:8: spec.assignment.layer.share: layer search has only 0% left")
+
+
+def test_policies_of_one_layer_may_share_a_salt_but_not_their_units() -> None:
+    one, other = in_layer(GOOD, "50%"), in_layer(changed("rank-1", "churn-2026q4", OTHER), "50%")
+    assert found(one, other) == []
+    assert found(one, changed("header:x-user-id", "header:x-account", other)) == [
+        (
+            "b.yaml:8: spec.assignment.unit: layer search sorts other units: a.yaml:8 has header:x-user-id "
+            "(got 'header:x-account'); give all policies of a layer one unit"
+        )
+    ]
+
+
+def test_one_path_on_two_hosts_is_fine_and_one_host_twice_is_not() -> None:
+    one = changed("{path: /third}", "{host: a.example.com}", THIRD)
+    other = changed("{path: /rank}", "{host: b.example.com}", OTHER)
+    assert found(changed("{path: /churn}", "{path: /}"), one, other) == []
+    same = changed("{path: /rank}", "{host: a.example.com, path: /}", OTHER)
+    assert found(one, same) == [
+        (
+            "b.yaml:5: spec.route.path: two policies with one route: a.yaml:5 has it too (got /); "
+            "give each policy a route of its own"
+        )
+    ]

@@ -39,4 +39,4 @@ def test_there_are_no_orphans(*, update_golden: bool) -> None:
 
 
 def test_there_are_enough_to_show_every_kind_of_mistake() -> None:
-    assert len(WRONG) >= 25
+    assert len(WRONG) >= 60

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rollout.policyfile.nodes import MAXIMUM_DEPTH, MAXIMUM_NODES, Items, Keys, Scalar, compose, shown, walk
+from rollout.policyfile.composing import MAXIMUM_DEPTH, MAXIMUM_NODES, compose
+from rollout.policyfile.nodes import Items, Keys, Scalar, shown, walk
 
 LAUGHS = "a: &a [x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
@@ -50,7 +51,6 @@ def test_lines_of_keys_items_and_what_is_missing() -> None:
         "[[a: " * 50_000,
         "- a\n" * 60_000,
         "a: {b: [1, 2, 3]}\n" * 14_000,
-        LAUGHS,
         '"\\UFFFFFFFF"',
         "\x00",
         "\ud800",
@@ -63,6 +63,21 @@ def test_hostile_texts_are_refused_at_once(hostile: str) -> None:
     document = compose(hostile)
     assert document.root is None
     assert document.faults
+
+
+def test_an_alias_is_never_followed() -> None:
+    document = compose(LAUGHS)
+    assert isinstance(document.root, Keys)
+    assert document.root.entries["h"] == Items((Scalar("", 8),) * 9, 8)
+    assert len(document.faults) == 9 + 8 * 9
+    assert document.hidden == {(name, place) for name in "bcdefghi" for place in range(9)}
+
+
+def test_what_is_hidden_and_what_is_not() -> None:
+    assert compose("a: &a 1\nb: {c: 2}").hidden == frozenset()
+    assert compose("a: &a 1\nb: {c: *a}").hidden == {("b", "c")}
+    assert compose("a: {b: !!str 1, c: 2}").hidden == {("a", "b")}
+    assert compose("a: {<<: {x: 1}, c: 2}").hidden == {("a",)}
 
 
 def test_the_limits_are_what_a_reader_is_told() -> None:

@@ -76,6 +76,20 @@ def test_durations(old: str, new: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        *(("1h30m", "90m"), ("30 min", "30m"), ("2w", "14d"), ("1d 12h", "36h"), ("90sec", "90s")),
+        *(("0h", None), ("1000w", None), ("6 months", None), ("", None), ("365d1s", None)),
+    ],
+)
+def test_what_was_meant_by_another_duration_is_guessed(written: str, meant: str | None) -> None:
+    (said,) = sentences(changed("window: 24h", f'window: "{written}"'))
+    assert said.endswith(f"; did you mean '{meant}'?" if meant else ")"), said
+    if meant:
+        assert sentences(changed("window: 24h", f"window: {meant}")) == []
+
+
+@pytest.mark.parametrize(
     ("text", "basis_points"), [("0.01%", 1), ("0.07%", 7), ("0.57%", 57), ("9.99%", 999)]
 )
 def test_weights_are_exact(text: str, basis_points: int) -> None:

@@ -57,6 +57,17 @@ class MemoryLedger:
                 self._entries[uid].append(entry)
             return True
 
+    def revise(self, seen: Standing, experiment: Experiment, now_us: int) -> bool:
+        del now_us  # nobody asks a fake when a policy was changed
+        before = seen.experiment
+        if experiment.uid != before.uid or experiment.revision - before.revision not in {0, 1}:
+            raise ValueError(f"{experiment.uid} does not follow {before.uid}")
+        with self._turn:
+            if self._runs[experiment.uid].version != seen.version:
+                return False
+            self._runs[experiment.uid] = Standing(experiment, seen.version + 1, seen.last)
+            return True
+
     def history(self, uid: str) -> tuple[Entry, ...]:
         with self._turn:
             return tuple(self._entries[uid])

@@ -12,9 +12,11 @@ from rollout.controller.looks import Album
 from rollout.controller.loop import Clock, Loop
 from rollout.controller.pace import Pace
 from rollout.controller.reconcile import ZERO_WITHIN_US, Point, Reconciler, World
+from rollout.domain.assignment import Split
 from rollout.domain.decision import Action, Reason
-from rollout.domain.experiment import Experiment, Phase, Wish
+from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.history import Entry
+from rollout.domain.wish import Wish
 from tests.domain.scenes import NOW_US, SECOND_US
 from tests.simulation.fakes import Inline, MemoryLedger
 from tests.simulation.weather import Crash, StormyEvidence, StormyJobs, StormyTraffic, Weather, policy
@@ -25,6 +27,12 @@ ENDS_AS = {
     "unlucky": Phase.ACTION_FAILED,
     "unwanted": Phase.ROLLED_BACK,
     "late": Phase.ROLLED_BACK,
+    "regretted": Phase.ROLLED_BACK,
+}
+ENDS_BY = {
+    Phase.PROMOTED: Reason.WATCH_PASSED,
+    Phase.ROLLED_BACK: Reason.ROLLBACK_DONE,
+    Phase.ACTION_FAILED: Reason.PROMOTION_FAILED,
 }
 PROMOTE = {"unlucky": "false", "late": "sleep"}
 
@@ -40,7 +48,7 @@ class Life:
         self.traffic = StormyTraffic(self.weather)
         self.jobs = StormyJobs(self.weather, self.traffic)
         broken_from = {"broken": NOW_US + chance.randint(0, 7) * SECOND_US, "late": NOW_US + 40 * SECOND_US}
-        self.evidence = StormyEvidence(self.weather, broken_from)
+        self.evidence = StormyEvidence(self.weather, broken_from, slow_when_watched="regretted")
         self.wished_us = NOW_US + chance.randint(1, 7) * SECOND_US
         for name in ENDS_AS:
             self.ledger.start(policy(name, PROMOTE.get(name, "true")), NOW_US)
@@ -86,7 +94,8 @@ def test_every_seed_converges(seed: int) -> None:
         each_is_decided_once(entries, run.phase)
         splits_follow_what_is_recorded(life, run, entries)
     ends = [(name, "rollback" if run.phase is Phase.ROLLED_BACK else "promote") for name, run in runs.items()]
-    wanted = [f"ro-{name}-{runs[name].uid}-candidate1-{end}-1" for name, end in [*ends, ("late", "promote")]]
+    undone = [("late", "promote"), ("regretted", "promote")]
+    wanted = [f"ro-{name}-{runs[name].uid}-candidate1-{end}-1" for name, end in [*ends, *undone]]
     assert Counter(life.jobs.begun) == Counter(wanted)
 
 
@@ -95,7 +104,9 @@ def each_is_decided_once(entries: tuple[Entry, ...], phase: Phase) -> None:
     actions = Counter(entry.decision.action for entry in entries)
     assert actions[Action.PROMOTE] == (Phase.PROMOTING in {entry.phase for entry in entries})
     assert actions[Action.ROLL_BACK] == (phase is Phase.ROLLED_BACK)
-    assert actions[Action.SETTLE] == 1
+    settled = [entry.decision.reason for entry in entries if entry.decision.action is Action.SETTLE]
+    was_promoted = Phase.WATCHING in {entry.phase for entry in entries}
+    assert settled == ([Reason.PROMOTION_DONE] if was_promoted else []) + [ENDS_BY[phase]]
     assert actions[Action.ADVANCE] == max(entry.step for entry in entries)
 
 
@@ -110,13 +121,13 @@ def splits_follow_what_is_recorded(life: Life, run: Experiment, entries: tuple[E
     assert [split.steps_on for split in splits if split.steps_on] == sorted(
         split.steps_on for split in splits if split.steps_on
     )
-    assert splits[-1].is_promoted == (run.phase is Phase.PROMOTED)
     reasons = [entry.decision.reason for entry in entries]
+    is_promoted = run.phase is Phase.PROMOTED
+    assert (splits[-1].is_promoted, splits[-1].is_released) == (is_promoted, is_promoted)
+    assert any(split.is_promoted for split in splits) == (Reason.PROMOTION_DONE in reasons)
     if run.phase is Phase.ROLLED_BACK:
         assert Reason.ROLLBACK_DONE in reasons
-        assert splits[-1].steps_on == 0
-        first_zero = next(index for index, split in enumerate(splits) if split.steps_on == 0)
-        assert all(split.steps_on == 0 for split in splits[first_zero:])
+        assert set(splits[splits.index(Split()) :]) == {Split()}
 
 
 @pytest.mark.parametrize("seed", range(100, 108))
@@ -124,7 +135,7 @@ def test_a_rollback_takes_traffic_away_before_it_acts_and_never_beside_a_promoti
     life = Life(seed)
     life.weather.calm_us = NOW_US + 25 * SECOND_US
     life.live(until_us=NOW_US + 60 * SECOND_US)
-    for name in ("broken", "unwanted", "late"):
+    for name in ("broken", "unwanted", "late", "regretted"):
         run = life.runs()[name]
         (job,) = [job for job in life.jobs.begun if run.uid in job and "-rollback-" in job]
         assert not life.jobs.ran_beside[job]

@@ -9,7 +9,7 @@ from typing import Final
 from rollout.controller.reconcile import Point
 from rollout.domain.assignment import Placement
 from rollout.domain.evidence import Evidence
-from rollout.domain.experiment import Experiment, JobState
+from rollout.domain.experiment import Experiment, JobState, Phase
 from rollout.domain.policy import Actions, Hold, LocalCommand, Policy, Resilience, Step
 from rollout.errors import Problem, Retry
 from rollout.ports import Published
@@ -19,6 +19,8 @@ from tests.simulation.fakes import MemoryJobs, MemoryTraffic
 
 GOOD: Final = evidence(units=40_000)
 BROKEN: Final = evidence(units=40_000, errors=0.2)
+SLOW: Final = evidence(units=40_000, exceeding=0.1)
+WATCH_S: Final = 5.0
 _LOST: Final = Problem("weather", "no answer", "ask again")
 _ROLLBACK: Final = LocalCommand(("true",))
 
@@ -34,7 +36,6 @@ def policy(name: str, promote: str) -> Policy:
         name=name,
         path=f"/{name}",
         salt=name,
-        metrics=POLICY.metrics[:2],
         resilience=Resilience(falls_back=False),
         steps=(
             Step(100, Hold(for_s=4.0, min_units=500)),
@@ -42,6 +43,7 @@ def policy(name: str, promote: str) -> Policy:
             Step(5_000, Hold(until_verdict=True, at_most_s=3_600.0)),
         ),
         actions=Actions(promote=LocalCommand((promote,)), rollback=_ROLLBACK),
+        watch_s=WATCH_S,
     )
 
 
@@ -64,10 +66,11 @@ class Weather:
 
 
 class StormyEvidence:
-    """Evidence about candidates that are good until the time that is noted for them."""
+    """Evidence about candidates that are good until the time that is noted for them, or until the watch."""
 
-    def __init__(self, weather: Weather, broken_from_us: dict[str, int]) -> None:
+    def __init__(self, weather: Weather, broken_from_us: dict[str, int], slow_when_watched: str) -> None:
         self._weather, self._broken_from_us = weather, broken_from_us
+        self._slow_when_watched = slow_when_watched
 
     def observe(self, experiment: Experiment, now_us: int) -> Evidence:
         if self._weather.is_bad(0.1):
@@ -75,7 +78,8 @@ class StormyEvidence:
         is_broken = now_us >= self._broken_from_us.get(experiment.policy.name, now_us + 1)
         mark_us = now_us - SECOND_US // 10
         slow_us = None if self._weather.is_bad(0.1) else mark_us
-        found = BROKEN if is_broken else GOOD
+        is_slow = (experiment.phase, experiment.policy.name) == (Phase.WATCHING, self._slow_when_watched)
+        found = SLOW if is_slow else BROKEN if is_broken else GOOD
         return replace(found, watermark_us=slow_us, fast_watermark_us=mark_us)
 
 

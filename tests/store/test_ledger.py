@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from rollout.domain.experiment import Experiment
 from rollout.domain.policy import Policy
+from rollout.domain.revise import revise
 from rollout.errors import Stop
 from rollout.store.database import Database
 from rollout.store.ledger import SqlLedger
@@ -70,6 +72,28 @@ def test_a_decision_names_the_policy_that_it_rests_on(database: Database) -> Non
         f"digest of {POLICY.name}",
         "kind: RolloutPolicy\n",
     )
+
+
+def test_every_policy_that_a_run_had_is_kept(database: Database) -> None:
+    ledger = ledger_of(database)
+    seen = ledger.start(POLICY, NOW_US, text="first")
+    policies = [replace(POLICY, owner="others"), replace(POLICY, owner="yet others")]
+    for policy in policies:
+        (seen,) = ledger.runs()
+        assert ledger.revise(seen, replace(seen.experiment, policy=policy), NOW_US + 1, text=policy.owner)
+    (seen,) = ledger.runs()
+    revised = revise(seen.experiment, replace(policies[-1], holdout_bp=200), NOW_US + 2)
+    assert isinstance(revised, Experiment)
+    assert ledger.revise(seen, revised, NOW_US + 2, text="second")
+    assert ledger_of(database).runs()[0].experiment == revised
+    with database.read() as connection:
+        revisions = connection.execute(text("SELECT revision, began_us, text FROM revision")).all()
+        amendments = connection.execute(text("SELECT revision, number, at_us, text FROM amendment")).all()
+    assert [tuple(row) for row in revisions] == [(1, NOW_US, "first"), (2, NOW_US + 2, "second")]
+    assert [tuple(row) for row in amendments] == [
+        (1, 1, NOW_US + 1, "others"),
+        (1, 2, NOW_US + 1, "yet others"),
+    ]
 
 
 def test_of_many_threads_one_records_each_version(database: Database) -> None:

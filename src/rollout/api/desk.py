@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from rollout.api.problems import Refusal
 from rollout.api.shapes import experiment_answer, history_answer, is_over, unbroken_since_us
 from rollout.client.answers import (
+    Change,
     ExperimentAnswer,
     HistoryAnswer,
     ReportFormat,
@@ -19,13 +20,16 @@ from rollout.client.answers import (
     StartedAnswer,
 )
 from rollout.domain.assignment import Placement, Split
-from rollout.domain.experiment import Experiment, Phase, Wish, split_of
+from rollout.domain.experiment import Experiment, Phase, split_of
 from rollout.domain.history import Entry
 from rollout.domain.policy import Policy
+from rollout.domain.revise import Unrevisable, revise
+from rollout.domain.wish import Wish
 from rollout.errors import Problem, WrongTraffic, nearest
 from rollout.policyfile.digest import digest
 from rollout.policyfile.finding import Severity, place, statement, worded
 from rollout.policyfile.reading import DESCRIBED, Reading
+from rollout.policyfile.unbuilt import unbuilt
 from rollout.ports import Ledger, Standing
 
 MAXIMUM_TRIES: Final = 10
@@ -36,6 +40,9 @@ class StartingLedger(Ledger, Protocol):
 
     def start(self, policy: Policy, now_us: int, *, text: str = "") -> Standing:
         """Record a new run of a policy; raise `RequestRefused` when its name's last run has not ended."""
+
+    def revise(self, seen: Standing, experiment: Experiment, now_us: int, *, text: str = "") -> bool:
+        """Record a run under a changed policy, if it still stands as seen; return whether."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +70,24 @@ class Desk:
         """For each run, the newest entry's number and since when its decision has been the same."""
 
     def start(self, content: bytes, file: str) -> StartedAnswer:
-        """Start what a policy's text describes, unless that runs already."""
+        """Start what a policy's text describes, unless that runs already; a changed one revises its run."""
         reading = self._tools.read(content, file)
         if reading.policy is None:
             raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, *_problems(reading))
+        _refuse_unbuilt(reading.policy)
         warnings = tuple(worded(one) for one in reading.findings if one.severity is Severity.WARNING)
         with self._starting:
             known = self._known()
             before = known.pop(reading.policy.name, None)
+            others = [run.experiment for run in known.values()]
             if before is not None and _stands(before.experiment, reading.policy):
                 return StartedAnswer(is_new=False, experiment=self._answer(before), warnings=warnings)
-            self._refuse_beside([run.experiment for run in known.values()], reading.policy)
+            self._refuse_beside(others, reading.policy)
+            if before is not None and not is_over(before.experiment):
+                run, change = self._revise(reading.policy, content.decode())
+                return StartedAnswer(
+                    is_new=False, change=change, experiment=self._answer(run), warnings=warnings
+                )
             run = self._ledger.start(reading.policy, self._tools.now_us(), text=content.decode())
         self._tools.recorded()
         return StartedAnswer(is_new=True, experiment=self._answer(run), warnings=warnings)
@@ -104,8 +118,21 @@ class Desk:
             if self._ledger.record(seen, wanting, None):
                 self._tools.recorded()
                 return RollbackAnswer(is_new=True, experiment=self._answer(replace(seen, experiment=wanting)))
-        what = f"it moved {MAXIMUM_TRIES} times meanwhile"
-        raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, Problem(name, what, "ask again"))
+        raise _too_restless(name)
+
+    def _revise(self, policy: Policy, text: str) -> tuple[Standing, Change]:
+        """Record a changed policy for the run of its name, and return how that stands."""
+        for _ in range(MAXIMUM_TRIES):
+            seen, now_us = self._find(policy.name), self._tools.now_us()
+            revised = revise(seen.experiment, policy, now_us)
+            if isinstance(revised, Unrevisable):
+                raise Refusal(HTTPStatus.CONFLICT, _unrevisable(seen.experiment, revised))
+            if self._ledger.revise(seen, revised, now_us, text=text):
+                self._tools.recorded()
+                is_new = revised.revision > seen.experiment.revision
+                standing = replace(seen, experiment=revised, version=seen.version + 1)
+                return standing, Change.NEW_REVISION if is_new else Change.AT_ONCE
+        raise _too_restless(policy.name)
 
     def report(self, name: str, form: ReportFormat) -> str:
         """Return the report of an experiment's latest run."""
@@ -140,16 +167,26 @@ class Desk:
 
     def _refuse_beside(self, others: Sequence[Experiment], policy: Policy) -> None:
         """Refuse a policy that cannot be served beside the experiments that are."""
-        beside = [Placement(run.policy, run.revision, split_of(run)) for run in others]
+        served = [run for run in others if run.phase is not Phase.RETIRED]
+        beside = [Placement(run.policy, run.revision, split_of(run)) for run in served]
         try:
             self._tools.refuse_impossible([*beside, Placement(policy, 1, Split())])
         except WrongTraffic as error:
             raise Refusal(HTTPStatus.CONFLICT, *error.problems) from None
-        for run in others:
+        for run in served:
             if run.policy.salt == policy.salt:
                 what = f"{run.policy.name} has the salt '{policy.salt}' too"
                 remedy = "give each policy a salt of its own: assignment.salt"
                 raise Refusal(HTTPStatus.CONFLICT, Problem(policy.name, what, remedy))
+
+
+def _refuse_unbuilt(policy: Policy) -> None:
+    """Refuse what would be ignored: a policy that runs does all that it says."""
+    features = unbuilt(policy)
+    if features:
+        what = f"not carried out yet by this control plane: {', '.join(features)}"
+        remedy = "remove it from the policy; lint and plan take it already"
+        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, Problem(policy.name, what, remedy))
 
 
 def _problems(reading: Reading) -> list[Problem]:
@@ -158,25 +195,39 @@ def _problems(reading: Reading) -> list[Problem]:
 
 
 def _stands(run: Experiment, policy: Policy) -> bool:
-    """Return whether a run is this policy's already, or false where a new run may begin; refuse otherwise."""
+    """Return whether a run is this policy's already, or false where it may be revised or begin anew."""
     same = digest(run.policy) == digest(policy)
     if same and (run.phase is Phase.PROMOTED or not is_over(run)):
         return True
-    served = run.policy.candidates[0] if run.phase is Phase.PROMOTED else run.policy.baseline
-    if not is_over(run):
-        what = f"it is {run.phase} with another policy, started as revision {run.revision}"
-        remedy = f"wait for its end, end it with `rollout rollback {policy.name} --why …`, or change the name"
-    elif policy.baseline.version != served.version:
-        what = f"its route is served by version {served.version}, not by {policy.baseline.version}"
-        remedy = f"name {served.version} as the baseline"
-    else:
+    served = run.settled_version
+    if run.phase is Phase.RETIRED or not is_over(run) or policy.baseline.version == served.version:
         return False
+    what = f"its route is served by version {served.version}, not by {policy.baseline.version}"
+    remedy = f"name {served.version} as the baseline"
     raise Refusal(HTTPStatus.CONFLICT, Problem(policy.name, what, remedy))
+
+
+def _unrevisable(run: Experiment, cause: Unrevisable) -> Problem:
+    """Say why a run cannot go on under the policy that it was given."""
+    policy = run.policy
+    remedy = f"wait for its end, or end it with `rollout rollback {policy.name} --why …`"
+    if cause is Unrevisable.OTHER_SALT:
+        remedy = f"keep the salt '{policy.salt}', or start it under another name"
+    elif cause is Unrevisable.OTHER_BASELINE:
+        remedy = f"name {run.settled_version.version} as the baseline"
+    what = f"it is {run.phase} with another policy, as revision {run.revision}: {cause.value}"
+    return Problem(policy.name, what, remedy)
+
+
+def _too_restless(name: str) -> Refusal:
+    what = f"it moved {MAXIMUM_TRIES} times meanwhile"
+    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, Problem(name, what, "ask again"))
 
 
 def _too_late(run: Experiment) -> Problem:
     policy = run.policy
-    versions = f"from {policy.candidates[0].version} to {policy.baseline.version}"
+    tried = policy.candidates[(run.winner or 1) - 1]
+    versions = f"from {tried.version} to {policy.baseline.version}"
     return Problem(policy.name, f"it has ended as {run.phase}", f"start a policy that leads {versions}")
 
 

@@ -17,11 +17,12 @@ from rollout.client.answers import (
     VerdictAnswer,
     WishAnswer,
 )
-from rollout.domain.experiment import ENDED, Experiment, Wish, split_of
+from rollout.domain.experiment import ENDED, Experiment, Phase, split_of
 from rollout.domain.history import Entry
 from rollout.domain.judge import FALLBACK
 from rollout.domain.policy import WHOLE_BP, Metric, MetricType, Policy
 from rollout.domain.verdict import Verdict
+from rollout.domain.wish import Wish
 from rollout.ports import Standing
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,6 +32,7 @@ def experiment_answer(standing: Standing, since_us: int) -> ExperimentAnswer:
     """Say where a run stands, and since when its last decision has been the same."""
     experiment, last = standing.experiment, standing.last
     policy = experiment.policy
+    approved = list(dict.fromkeys(approval.group for approval in experiment.approvals))
     return ExperimentAnswer(
         name=policy.name,
         uid=experiment.uid,
@@ -42,14 +44,21 @@ def experiment_answer(standing: Standing, since_us: int) -> ExperimentAnswer:
         phase=experiment.phase.value,
         has_ended=is_over(experiment),
         step=experiment.step + 1,
-        steps=len(policy.steps),
+        steps=len(policy.stages),
         weight_bp=weight_bp(experiment),
-        step_weights_bp=tuple(step.weight_bp for step in policy.steps),
+        step_weights_bp=(0,) * len(policy.mirror_steps) + tuple(step.weight_bp for step in policy.steps),
         started_at=moment(experiment.started_us),
         step_entered_at=moment(experiment.step_entered_us),
-        decision=None if last is None else _decision_answer(last, since_us),
+        decision=None if last is None else _decision_answer(policy, last, since_us),
         look=None if last is None else look_answer(policy, last),
-        rollback_wish=None if experiment.rollback_wish is None else _wish_answer(experiment.rollback_wish),
+        rollback_wish=_wish_answer(experiment.rollback_wish),
+        wish=_wish_answer(experiment.wish),
+        stopped=tuple(policy.candidates[arm - 1].version for arm in sorted(experiment.stopped)),
+        winner=None if experiment.winner is None else policy.candidates[experiment.winner - 1].version,
+        approved_by=tuple(approved),
+        waits_for=tuple(group for group in policy.approvers if group not in approved)
+        if experiment.phase is Phase.AWAITING_APPROVAL
+        else (),
     )
 
 
@@ -90,6 +99,8 @@ def entry_answer(policy: Policy, entry: Entry) -> EntryAnswer:
         reason=entry.decision.reason.name,
         sentence=entry.decision.reason.meaning,
         metric=entry.decision.metric,
+        candidate=_candidate(policy, entry.decision.arm),
+        wish=_wish_answer(entry.decision.wish),
         phase=entry.phase.value,
         step=entry.step + 1,
         look=look_answer(policy, entry),
@@ -105,7 +116,9 @@ def look_answer(policy: Policy, entry: Entry) -> LookAnswer:
         evidence_is_fresh=judgement.evidence_is_fresh,
         split_holds=judgement.split_holds,
         units_in_step=judgement.units_in_step,
-        verdicts=tuple(verdict_answer(policy, verdict) for verdict in judgement.verdicts),
+        verdicts=tuple(
+            verdict_answer(policy, verdict) for verdict in (*judgement.verdicts, *judgement.observed)
+        ),
     )
 
 
@@ -115,6 +128,7 @@ def verdict_answer(policy: Policy, verdict: Verdict) -> VerdictAnswer:
     limit = _limit(policy, verdict.metric, metric)
     return VerdictAnswer(
         metric=verdict.metric,
+        candidate=_candidate(policy, verdict.arm),
         role=None if metric is None else metric.role.value,
         finding=verdict.finding.value,
         proof=progress(verdict.latched_proof, verdict.proof_bar),
@@ -124,7 +138,7 @@ def verdict_answer(policy: Policy, verdict: Verdict) -> VerdictAnswer:
         latched_proof=_finite(verdict.latched_proof),
         proof_bar=_finite(verdict.proof_bar),
         harm_bar=_finite(verdict.harm_bar),
-        scale=Scale.LIFT if limit is None else Scale.SHARE,
+        scale=_scale(metric, limit),
         limit=limit,
         estimate=_finite(verdict.estimate),
         interval=None
@@ -157,27 +171,51 @@ def unbroken_since_us(last: Entry, entries: Sequence[Entry]) -> int:
     return since_us
 
 
-def _decision_answer(last: Entry, since_us: int) -> DecisionAnswer:
+def _decision_answer(policy: Policy, last: Entry, since_us: int) -> DecisionAnswer:
     return DecisionAnswer(
         number=last.number,
         action=last.decision.action.value,
         reason=last.decision.reason.name,
         sentence=last.decision.reason.meaning,
         metric=last.decision.metric,
+        candidate=_candidate(policy, last.decision.arm),
+        wish=_wish_answer(last.decision.wish),
         at=moment(last.at_us),
         since=moment(since_us),
     )
 
 
-def _wish_answer(wish: Wish) -> WishAnswer:
-    return WishAnswer(who=wish.who, why=wish.why, at=moment(wish.at_us))
+def _wish_answer(wish: Wish | None) -> WishAnswer | None:
+    if wish is None:
+        return None
+    return WishAnswer(
+        who=wish.who,
+        why=wish.why,
+        at=moment(wish.at_us),
+        kind=wish.kind.value,
+        group=wish.group,
+        candidate=wish.arm,
+    )
+
+
+def _candidate(policy: Policy, arm: int | None) -> str | None:
+    """Return a candidate's version where there are several: one needs no name."""
+    return None if arm is None or len(policy.candidates) == 1 else policy.candidates[arm - 1].version
 
 
 def _limit(policy: Policy, name: str, metric: Metric | None) -> float | None:
-    """Return the share that a metric must stay below, or None where it is compared with the control."""
-    if metric is not None and metric.type is MetricType.LATENCY and metric.quantile is not None:
+    """Return what a metric must keep by itself, or None where it is compared with the control."""
+    if metric is not None and metric.type is MetricType.THRESHOLD:
+        return metric.minimum if metric.maximum is None else metric.maximum
+    if metric is not None and metric.max_us is not None and metric.quantile is not None:
         return round(1.0 - metric.quantile, 9)
     return policy.resilience.max_fallback if name == FALLBACK and metric is None else None
+
+
+def _scale(metric: Metric | None, limit: float | None) -> Scale:
+    if metric is not None and metric.type is MetricType.THRESHOLD:
+        return Scale.VALUE
+    return Scale.LIFT if limit is None else Scale.SHARE
 
 
 def _finite(number: float | None) -> float | None:

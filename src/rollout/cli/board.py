@@ -28,6 +28,8 @@ PHASE_STYLES = {
     "rolling-back": "bold red",
     "action-failed": "bold red",
     "paused": "bold yellow",
+    "awaiting-approval": "bold yellow",
+    "watching": "bold green",
 }
 NOTHING = "no experiments yet; start one: rollout start POLICY"
 
@@ -53,7 +55,7 @@ def metrics(experiment: "ExperimentAnswer") -> list[dict[str, str]]:
     verdicts = () if experiment.look is None else experiment.look.verdicts
     return [
         {
-            "metric": verdict.metric,
+            "metric": _named(verdict),
             "role": verdict.role or "required",
             "finding": verdict.finding,
             "proof": words.percent(verdict.proof),
@@ -75,12 +77,17 @@ def headline(experiment: "ExperimentAnswer", now: datetime) -> list[str]:
     if experiment.rollback_wish is not None:
         wish = experiment.rollback_wish
         lines.append(f"{wish.who} asked for a rollback: {wish.why}")
+    if experiment.wish is not None:
+        lines.append(f"asked for and still to come: {experiment.wish.kind} ({words.wish(experiment.wish)})")
+    if experiment.stopped:
+        lines.append(f"stopped: {', '.join(experiment.stopped)}")
+    if experiment.waits_for:
+        lines.append(f"waits for the approval of: {', '.join(experiment.waits_for)}")
     if experiment.look is not None:
         look = experiment.look
         age = "none" if look.watermark is None else words.duration((now - look.watermark).total_seconds())
         stale = "" if look.evidence_is_fresh else ", too old for this step"
-        control, candidate = look.units_in_step
-        lines.append(f"units: control {control:,}, candidate {candidate:,}; age of evidence: {age}{stale}")
+        lines.append(f"units: {words.units(look.units_in_step)}; age of evidence: {age}{stale}")
         if not look.split_holds:
             lines.append("units do not fall to the arms as split: no comparison can be trusted")
     return lines
@@ -113,7 +120,7 @@ def _table(experiment: "ExperimentAnswer", *, plain: bool) -> Table:
         table.add_column(name, no_wrap=True)
     for verdict in () if experiment.look is None else experiment.look.verdicts:
         table.add_row(
-            Text(printable(verdict.metric)),
+            Text(printable(_named(verdict))),
             Text(verdict.role or "required"),
             Text(verdict.finding, style=FINDING_STYLES.get(verdict.finding, "")),
             _bar(verdict.proof, "green", plain=plain),
@@ -137,5 +144,8 @@ def _interval(verdict: "VerdictAnswer") -> str:
 def _units(experiment: "ExperimentAnswer") -> str:
     if experiment.look is None:
         return words.ABSENT
-    control, candidate = experiment.look.units_in_step
-    return f"{control} / {candidate}"
+    return " / ".join(map(str, experiment.look.units_in_step))
+
+
+def _named(verdict: "VerdictAnswer") -> str:
+    return verdict.metric if verdict.candidate is None else f"{verdict.candidate} {verdict.metric}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rollout.client.answers import EntryAnswer, ExperimentAnswer, LookAnswer
 
-HOLD = "hold"
+WAITING = frozenset({"hold", "await"})
 
 
 @click.command(
@@ -55,6 +55,7 @@ def verb(invocation: Invocation, name: str, output: str | None) -> None:
 def _present(experiment: "ExperimentAnswer") -> "Iterator[str]":
     """Say where it stands, the last decision, and what it rests on."""
     from rollout.cli.words import decision, moment, place
+    from rollout.cli.words import wish as named
 
     versions = f"{', '.join(experiment.candidates)} against {experiment.baseline}"
     yield f"{experiment.name}: {versions} on {experiment.path}, for {experiment.owner}"
@@ -62,6 +63,9 @@ def _present(experiment: "ExperimentAnswer") -> "Iterator[str]":
     if experiment.rollback_wish is not None:
         wish = experiment.rollback_wish
         yield f"{wish.who} asked for a rollback at {moment(wish.at)}: {wish.why}"
+    if experiment.wish is not None:
+        asked = experiment.wish
+        yield f"asked for at {moment(asked.at)} and still to come: {asked.kind} ({named(asked)})"
     if experiment.decision is None or experiment.look is None:
         yield decision(experiment)
         return
@@ -72,12 +76,11 @@ def _present(experiment: "ExperimentAnswer") -> "Iterator[str]":
 
 
 def _look(look: "LookAnswer") -> "Iterator[str]":
-    from rollout.cli.words import moment, verdict_sentence
+    from rollout.cli.words import moment, units, verdict_sentence
 
-    control, candidate = look.units_in_step
     reach = "no evidence yet" if look.watermark is None else f"evidence up to {moment(look.watermark)}"
     fresh = "" if look.evidence_is_fresh else ", which is too old for this step"
-    yield f"  units in this step: {control:,} in the control, {candidate:,} in the candidate; {reach}{fresh}"
+    yield f"  units in this step: {units(look.units_in_step)}; {reach}{fresh}"
     if not look.split_holds:
         yield "  units do not fall to the arms as split: no comparison can be trusted"
     for verdict in look.verdicts:
@@ -89,7 +92,7 @@ def _timeline(experiment: "ExperimentAnswer", entries: "Sequence[EntryAnswer]") 
     from rollout.cli.words import entry_line, moment, verdict_sentence
 
     yield f"  {moment(experiment.started_at)}  started as revision {experiment.revision}"
-    for is_waiting, looks in groupby(entries, key=lambda entry: entry.action == HOLD):
+    for is_waiting, looks in groupby(entries, key=lambda entry: entry.action in WAITING):
         if is_waiting:
             yield from _waited(looks)
             continue
@@ -104,8 +107,8 @@ def _waited(looks: "Iterable[EntryAnswer]") -> "Iterator[str]":
     """Write each reason to hold once, at its first look: reasons may change back and forth for days."""
     from rollout.cli.words import entry_line
 
-    found: dict[tuple[str, str | None], list[EntryAnswer]] = {}
+    found: dict[tuple[str, str | None, str | None], list[EntryAnswer]] = {}
     for look in looks:
-        found.setdefault((look.reason, look.metric), []).append(look)
+        found.setdefault((look.reason, look.metric, look.candidate), []).append(look)
     for same in found.values():
         yield f"  {entry_line(same[0], len(same))}"

@@ -43,7 +43,7 @@ def write(text: str) -> None:
         stream.write(text.encode(stream.encoding, "backslashreplace").decode(stream.encoding))
         stream.flush()
     except OSError as error:
-        raise (failure_of_output(error) or error) from None
+        raise _failure(error) from None
 
 
 def failure_of_output(error: OSError) -> OutputClosed | OutputFailed | None:
@@ -55,6 +55,10 @@ def failure_of_output(error: OSError) -> OutputClosed | OutputFailed | None:
             return None
     else:
         return None
+    return _failure(error)
+
+
+def _failure(error: OSError) -> OutputClosed | OutputFailed:
     _discard_rest()
     if error.errno == errno.EPIPE:
         return OutputClosed()

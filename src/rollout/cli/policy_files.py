@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rollout.errors import NotReadable, Problem
 
 if TYPE_CHECKING:
+    from rollout.domain.policy import Policy
     from rollout.policyfile.reading import Reading
 
 STANDARD_INPUT = "-"
@@ -29,6 +30,26 @@ def read_all(names: Sequence[str]) -> "tuple[list[Reading], list[Problem]]":
         except OSError as error:
             problems.append(_unreadable(str(file), error))
     return readings, problems
+
+
+def policy_in(name: str) -> "Policy":
+    """Return the policy of one file, or of standard input; raises every error that is in it."""
+    return admitted(reading_in(name))
+
+
+def reading_in(name: str) -> "Reading":
+    """Return what one file, or standard input, says."""
+    try:
+        return _read(None if name == STANDARD_INPUT else Path(name))
+    except OSError as error:
+        raise NotReadable(_unreadable(name, error)) from None
+
+
+def admitted(reading: "Reading") -> "Policy":
+    """Return the policy that was read; raises every error that forbids it."""
+    from rollout.policyfile.reading import required
+
+    return required(reading)
 
 
 def _files(names: Sequence[str]) -> tuple[list[Path | None], list[Problem]]:

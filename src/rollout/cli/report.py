@@ -1,14 +1,12 @@
 """`rollout report`: an experiment's report as a page, as Markdown, or for programs."""
 
-from pathlib import Path
-
 import click
 
+from rollout.cli.files import save
 from rollout.cli.invocation import Invocation, pass_invocation
 from rollout.cli.output import write
 from rollout.cli.root import epilog
 from rollout.cli.usage import OneOf
-from rollout.errors import OutputFailed, Problem
 
 
 @click.command(
@@ -47,19 +45,7 @@ def verb(
     wanted = {kind: file for kind, file in files.items() if file is not None}
     with control_plane(invocation.settings) as control:
         for kind, file in wanted.items():
-            _save(Path(file), control.report(name, kind))
+            save(file, control.report(name, kind))
         if not wanted:
             kind = ReportFormat.MARKDOWN if form == "text" else ReportFormat(form)
             write(f"{control.report(name, kind).rstrip()}\n")
-
-
-def _save(file: Path, text: str) -> None:
-    """Write beside the file and rename, so that a page is there whole or not at all."""
-    beside = file.with_name(f".{file.name}.new")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(file)
-    except OSError as error:
-        what = (error.strerror or str(error)).lower()
-        raise OutputFailed(Problem(str(file), what, "name a file that can be written")) from None
-    click.echo(f"wrote {file}", err=True)

@@ -32,7 +32,8 @@ def verb(invocation: Invocation, policy: str, output: str | None) -> int:
     """Start the experiment that a policy file describes.
 
     POLICY is a file, or - for standard input. It is checked first: errors give exit code 1, and nothing is
-    started. Starting the same policy twice changes nothing.
+    started. Starting the same policy twice changes nothing; a changed one takes effect at once, or begins a
+    new revision, which discards the evidence: `rollout diff` says which.
     """
     from rollout.cli.control import control_plane
     from rollout.cli.policy_files import SHOWN_INPUT, STANDARD_INPUT
@@ -76,12 +77,17 @@ def _text(started: "StartedAnswer") -> str:
     from rollout.cli.words import moment, place, weight
 
     run = started.experiment
-    if not started.is_new:
+    if started.change == "at-once":
+        return f"{run.name} goes on with its evidence, and the changes take effect at once: {run.phase}\n"
+    if started.change is None and not started.is_new:
         return f"{run.name} has this policy since {moment(run.started_at)} UTC: {run.phase}, {place(run)}\n"
     story = ", ".join(weight(basis_points) for basis_points in run.step_weights_bp)
     versions = f"{', '.join(run.candidates)} against {run.baseline} on {run.path}"
+    begun = "started"
+    if started.change == "new-revision":
+        begun = f"began revision {run.revision}, without the evidence so far, of"
     return (
-        f"started {run.name} ({run.uid}): {versions}\n"
+        f"{begun} {run.name} ({run.uid}): {versions}\n"
         f"steps per candidate: {story}\n"
         f"watch it: rollout status {run.name} --watch\n"
     )

@@ -83,7 +83,7 @@ class Changes:
             return
         for run in runs:
             found = run.decision
-            now = (run.uid, run.phase, run.step, found and (found.reason, found.metric))
+            now = (run.uid, run.phase, run.step, found and (found.reason, found.metric, found.candidate))
             if self._seen.get(run.name) != now:
                 self._seen[run.name] = now
                 write(f"{self._line(run)}\n")

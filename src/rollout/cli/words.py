@@ -1,15 +1,23 @@
 """What the control plane answered, in plain words: the sentences and cells of every verb about runs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rollout.client.answers import EntryAnswer, ExperimentAnswer, VerdictAnswer
+    from rollout.client.answers import (
+        DecisionAnswer,
+        EntryAnswer,
+        ExperimentAnswer,
+        VerdictAnswer,
+        WishAnswer,
+    )
 
 UNITS_S = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 BAR_CELLS = 12
 ABSENT = "-"
+PAIR = 2
+"""One control and one candidate, which needs no number."""
 
 
 def moment(at: datetime) -> str:
@@ -50,9 +58,27 @@ def place(experiment: "ExperimentAnswer") -> str:
     return f"step {experiment.step} of {experiment.steps} at {weight(experiment.weight_bp)}"
 
 
-def reason(sentence: str, metric: str | None) -> str:
-    """Write a decision's reason, and the metric it speaks of."""
-    return sentence if metric is None else f"{metric}: {sentence}"
+def reason(said: "DecisionAnswer | EntryAnswer") -> str:
+    """Write a decision's reason: what it speaks of, and who asked for it."""
+    about = ", ".join(part for part in (said.candidate, said.metric) if part is not None)
+    asked = "" if said.wish is None else f" ({wish(said.wish)})"
+    return f"{about}: {said.sentence}{asked}" if about else f"{said.sentence}{asked}"
+
+
+def wish(found: "WishAnswer") -> str:
+    """Write who asked, in whose name, and why."""
+    named = found.who if found.group is None else f"{found.who} for {found.group}"
+    return f"{named}: {found.why}"
+
+
+def units(in_step: Sequence[int]) -> str:
+    """Write how many units each arm got: `control 9,000, candidate 9,000`."""
+    names = ("control", "candidate") if len(in_step) == PAIR else ("control", *_numbered(len(in_step) - 1))
+    return ", ".join(f"{name} {count:,}" for name, count in zip(names, in_step, strict=True))
+
+
+def _numbered(candidates: int) -> tuple[str, ...]:
+    return tuple(f"candidate {number}" for number in range(1, candidates + 1))
 
 
 def decision(experiment: "ExperimentAnswer") -> str:
@@ -60,7 +86,7 @@ def decision(experiment: "ExperimentAnswer") -> str:
     if experiment.decision is None:
         return "the first look is still to come"
     found = experiment.decision
-    return f"{found.action}: {reason(found.sentence, found.metric)}"
+    return f"{found.action}: {reason(found)}"
 
 
 def standing(experiment: "ExperimentAnswer") -> str:
@@ -89,7 +115,8 @@ def interval(verdict: "VerdictAnswer") -> str:
 
 def verdict_sentence(verdict: "VerdictAnswer") -> str:
     """Say what is known of one metric, and how far its proof has come."""
-    return f"{verdict.metric} is {verdict.finding}: {', '.join(_clauses(verdict))}"
+    named = verdict.metric if verdict.candidate is None else f"{verdict.candidate}: {verdict.metric}"
+    return f"{named} is {verdict.finding}: {', '.join(_clauses(verdict))}"
 
 
 def _clauses(verdict: "VerdictAnswer") -> Iterable[str]:
@@ -98,6 +125,9 @@ def _clauses(verdict: "VerdictAnswer") -> Iterable[str]:
         yield waits
         return
     limit = verdict.limit
+    if verdict.scale.value == "value":
+        yield f"{estimate(verdict)} when last polled, with a bound of {limit:g}"
+        return
     about = "against the control" if limit is None else f"of requests miss it, at most {share(limit)} may"
     yield f"{estimate(verdict)} {about}"
     if verdict.interval is not None:
@@ -111,7 +141,7 @@ def _clauses(verdict: "VerdictAnswer") -> Iterable[str]:
 def entry_line(entry: "EntryAnswer", times: int = 1) -> str:
     """Write one decision of the timeline, and how often it was repeated."""
     repeated = f" ({times} looks)" if times > 1 else ""
-    return f"{moment(entry.at)}  {entry.action}: {reason(entry.sentence, entry.metric)}{repeated}"
+    return f"{moment(entry.at)}  {entry.action}: {reason(entry)}{repeated}"
 
 
 def percent(part: float) -> str:
@@ -127,4 +157,4 @@ def bar(part: float, *, plain: bool) -> str:
 
 
 def _number(verdict: "VerdictAnswer", value: float) -> str:
-    return lift(value) if verdict.scale.value == "lift" else share(value)
+    return {"lift": lift, "share": share}.get(verdict.scale.value, "{:g}".format)(value)

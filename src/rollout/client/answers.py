@@ -32,6 +32,19 @@ class Scale(StrEnum):
     """Relative to the control: 0.05 is five percent more."""
     SHARE = "share"
     """A share of requests, to be compared with `limit`."""
+    VALUE = "value"
+    """The last value that was polled, to be compared with `limit`."""
+
+
+class WishAnswer(Answer):
+    """What a person asked for, until a decision has answered it."""
+
+    who: str
+    why: str
+    at: AwareDatetime
+    kind: str = "rollback"
+    group: str | None = Field(None, description="In whose name a person approves.")
+    candidate: int | None = Field(None, description="Which one should be promoted; counts from 1.")
 
 
 class DecisionAnswer(Answer):
@@ -42,6 +55,8 @@ class DecisionAnswer(Answer):
     reason: str = Field(description="The reason's name, for programs.")
     sentence: str = Field(description="The reason, for people.")
     metric: str | None = Field(None, description="The metric that the reason speaks of.")
+    candidate: str | None = Field(None, description="The version that the reason speaks of, of several.")
+    wish: WishAnswer | None = Field(None, description="Who asked for it, and why.")
     at: AwareDatetime
     since: AwareDatetime = Field(description="When this action was first decided for this reason, unbroken.")
 
@@ -50,6 +65,7 @@ class VerdictAnswer(Answer):
     """What the evidence says of one metric; a number that does not exist is null."""
 
     metric: str
+    candidate: str | None = Field(None, description="The version that it speaks of, of several.")
     role: str | None = Field(None, description="None for what every policy requires, such as `fallback`.")
     finding: str
     proof: float = Field(description="How much of the proof that is needed there is, 0 to 1.")
@@ -60,7 +76,7 @@ class VerdictAnswer(Answer):
     proof_bar: float | None = None
     harm_bar: float | None = None
     scale: Scale
-    limit: float | None = Field(None, description="What a share must stay below.")
+    limit: float | None = Field(None, description="What a share, or a polled value, must keep.")
     estimate: float | None = None
     interval: tuple[float | None, float | None] | None = None
     is_immature: bool = False
@@ -74,16 +90,10 @@ class LookAnswer(Answer):
     watermark: AwareDatetime | None = Field(None, description="Up to when the evidence reaches.")
     evidence_is_fresh: bool
     split_holds: bool
-    units_in_step: tuple[int, int] = Field(description="Units in control and candidate since the step began.")
+    units_in_step: tuple[int, ...] = Field(
+        description="Units since the step began: the control's, then each candidate's."
+    )
     verdicts: tuple[VerdictAnswer, ...]
-
-
-class WishAnswer(Answer):
-    """What a person asked for, until a decision has answered it."""
-
-    who: str
-    why: str
-    at: AwareDatetime
 
 
 class ExperimentAnswer(Answer):
@@ -107,6 +117,11 @@ class ExperimentAnswer(Answer):
     decision: DecisionAnswer | None = Field(None, description="None until the first look is recorded.")
     look: LookAnswer | None = None
     rollback_wish: WishAnswer | None = None
+    wish: WishAnswer | None = Field(None, description="What else a person asked for, until it is answered.")
+    stopped: tuple[str, ...] = Field((), description="Candidates that are stopped, by their versions.")
+    winner: str | None = Field(None, description="The version that was proven, once one is.")
+    approved_by: tuple[str, ...] = Field((), description="Groups in whose name a person has approved.")
+    waits_for: tuple[str, ...] = Field((), description="Groups whose approval is still to come.")
 
 
 class ExperimentsAnswer(Answer):
@@ -115,10 +130,20 @@ class ExperimentsAnswer(Answer):
     experiments: tuple[ExperimentAnswer, ...]
 
 
+class Change(StrEnum):
+    """What became of a run that was given another policy."""
+
+    AT_ONCE = "at-once"
+    """It goes on, and keeps its evidence."""
+    NEW_REVISION = "new-revision"
+    """Its evidence is discarded, and its steps begin anew."""
+
+
 class StartedAnswer(Answer):
     """The experiment, and whether this request started it."""
 
     is_new: bool
+    change: Change | None = Field(None, description="What became of a run that had another policy.")
     experiment: ExperimentAnswer
     warnings: tuple[str, ...] = ()
 
@@ -132,6 +157,8 @@ class EntryAnswer(Answer):
     reason: str
     sentence: str
     metric: str | None = None
+    candidate: str | None = None
+    wish: WishAnswer | None = None
     phase: str = Field(description="The phase that followed.")
     step: int = Field(description="The step that followed; counts from 1.")
     look: LookAnswer

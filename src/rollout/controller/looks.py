@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
-
-from rollout.domain.decision import Action, Decision
-from rollout.domain.evidence import Evidence
+from rollout.domain.decision import QUIET, Decision
 from rollout.domain.experiment import Experiment
 from rollout.domain.history import Entry
-from rollout.domain.policy import Policy
 from rollout.domain.verdict import Judgement
 from rollout.ports import Standing
 
@@ -53,32 +49,23 @@ class Album:
         )
 
     def state_is_due(self, before: Experiment, after: Experiment) -> bool:
-        """Return whether state alone is worth recording: a proof was latched, or evidence stayed fresh."""
+        """Return whether state alone is worth recording: anything but that evidence has just been fresh."""
         tenth_us = min(self.freshness_s, after.policy.decide.no_data_hold_s) * _SECOND_US / 10
-        return before.latches != after.latches or after.fresh_us - before.fresh_us >= tenth_us
+        is_news = replace(after, fresh_us=before.fresh_us) != before
+        return is_news or after.fresh_us - before.fresh_us >= tenth_us
 
     def _is_kept(self, seen: Standing, after: Experiment, decision: Decision, look: Look) -> bool:
         last, before = seen.last, seen.experiment
-        if last is None or (after.phase, after.step) != (before.phase, before.step):
+        if last is None or decision.wish is not None or _place(after) != _place(before):
             return True
         since_us, age_us = look.at_us - last.at_us, look.at_us - before.started_us
         if decision != last.decision:
             return since_us >= min(self.flutter_s * _SECOND_US, age_us / (20 * self.per_age))
         picture_us = max(self.least_s * _SECOND_US, age_us / self.per_age)
-        is_quiet = decision.action is Action.HOLD
+        is_quiet = decision.action in QUIET
         return is_quiet and look.judgement.evidence_is_fresh and since_us >= picture_us
 
 
-def no_evidence(policy: Policy) -> Evidence:
-    """Return a look at which nothing could be asked: every metric is absent, and no watermark is known."""
-    return Evidence(
-        watermark_us=None,
-        fast_watermark_us=None,
-        first_enrolled_us=None,
-        enrolled=np.zeros((1, policy.arms), dtype=np.int64),
-        units_in_step=(0, 0),
-        binary={},
-        errors={},
-        limits={},
-        fallbacks=None,
-    )
+def _place(experiment: Experiment) -> tuple[object, ...]:
+    """Return what no change of may go unrecorded."""
+    return (experiment.phase, experiment.step, experiment.stopped)

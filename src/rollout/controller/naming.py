@@ -7,7 +7,8 @@ from typing import Final
 
 from rollout.domain.assignment import arm_name
 from rollout.domain.experiment import Experiment, Phase
-from rollout.domain.policy import LocalCommand
+from rollout.domain.policy import LocalCommand, Version, WorkflowCall
+from rollout.errors import Problem, Stop
 
 MAXIMUM_CHARACTERS: Final = 63
 POLICY_CHARACTERS: Final = 30
@@ -32,27 +33,38 @@ def purpose_of(experiment: Experiment) -> Purpose | None:
 
 
 def action_for(experiment: Experiment, purpose: Purpose) -> LocalCommand | None:
-    """Return what the policy runs for a purpose, if anything."""
+    """Return what the policy runs for a purpose, if anything; raise `Stop` for what cannot be run here."""
     actions = experiment.policy.actions
-    return actions.promote if purpose is Purpose.PROMOTE else actions.rollback
+    action = actions.promote if purpose is Purpose.PROMOTE else actions.rollback
+    if isinstance(action, WorkflowCall):  # refused at the start; never taken for no action
+        what = f"its {purpose} action is a workflow, which this control plane does not run"
+        raise Stop(Problem(experiment.policy.name, what, "write a command instead"))
+    return action
 
 
-def job_name(experiment: Experiment, purpose: Purpose, *, arm: int = 1, attempt: int = 1) -> str:
+def job_name(experiment: Experiment, purpose: Purpose) -> str:
     """Return `ro-<policy>-<uid>-<arm>-<action>-<attempt>`; the uid keeps a shortened policy's name apart."""
-    rest = f"-{experiment.uid}-{arm_name(arm)}-{purpose}-{attempt}"
+    is_promotion = purpose is Purpose.PROMOTE
+    attempt = experiment.promote_attempt if is_promotion else experiment.rollback_attempt
+    rest = f"-{experiment.uid}-{arm_name(experiment.winner or 1)}-{purpose}-{attempt}"
     room = min(POLICY_CHARACTERS, MAXIMUM_CHARACTERS - len("ro-") - len(rest))
     return f"ro-{experiment.policy.name[:room]}{rest}"
 
 
+def candidate_of(experiment: Experiment) -> Version:
+    """Return the candidate that an action is about: the winner, and before there is one, the first."""
+    return experiment.policy.candidates[(experiment.winner or 1) - 1]
+
+
 def variables(experiment: Experiment, purpose: Purpose) -> dict[str, str]:
     """Return what an action may know of the run that it is for."""
-    policy = experiment.policy
+    policy, candidate = experiment.policy, candidate_of(experiment)
     return {
         "ROLLOUT_POLICY": policy.name,
         "ROLLOUT_UID": experiment.uid,
         "ROLLOUT_REVISION": str(experiment.revision),
         "ROLLOUT_ACTION": purpose.value,
-        "ROLLOUT_VERSION": policy.candidates[0].version,
-        "ROLLOUT_URL": policy.candidates[0].url,
+        "ROLLOUT_VERSION": candidate.version,
+        "ROLLOUT_URL": candidate.url,
         "ROLLOUT_BASELINE_VERSION": policy.baseline.version,
     }

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from types import TracebackType
 from typing import Final
 
-from rollout.controller.looks import Album, Look, no_evidence
+from rollout.controller.looks import Album, Look
 from rollout.controller.naming import Purpose, action_for, job_name, purpose_of, variables
+from rollout.controller.noting import Noting
+from rollout.controller.zones import may_move_up
 from rollout.domain.assignment import Placement
 from rollout.domain.decide import decide
-from rollout.domain.decision import Decision
+from rollout.domain.decision import Decision, Reason
+from rollout.domain.evidence import Evidence, nothing_known
 from rollout.domain.evolve import evolve
 from rollout.domain.experiment import ENDED, Experiment, JobState, Phase, split_of
 from rollout.domain.judge import Patience, judge
@@ -70,25 +72,6 @@ class Tick:
         return self.experiment.phase in ENDED
 
 
-class _Noting:
-    """Notes what fails and goes on: a defect in one part of a tick must not keep harm from being stopped."""
-
-    def __init__(self, problems: list[Exception]) -> None:
-        self._problems = problems
-
-    def __enter__(self) -> None:
-        """Begin a part."""
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
-    ) -> bool:
-        """Note what was raised, unless it ends the process."""
-        if isinstance(error, Exception):
-            self._problems.append(error)
-            return True
-        return False
-
-
 class Reconciler:
     """Ticks runs, each in one thread at a time; what it remembers is only how long it has waited."""
 
@@ -102,6 +85,8 @@ class Reconciler:
     ) -> None:
         self._world, self._patience, self._album, self._passing = world, patience, album, passing
         self._publishing = threading.Lock()
+        self._is_live: bool | None = None
+        """Whether the last publication was confirmed; after a restart nobody knows until the first one."""
         self._zero_since_us: dict[str, int] = {}
         self._zero_settled: set[str] = set()
 
@@ -113,10 +98,13 @@ class Reconciler:
         problems: list[Exception] = []
         standing: Standing | None = seen
         decision = None
-        if seen.experiment.phase not in ENDED:
+        if seen.experiment.phase not in ENDED or seen.experiment.wish is not None:
             look = self._look(seen, now_us, problems)
             job = self._job_state(seen.experiment, problems)
             decision = decide(seen.experiment, look.judgement, job, now_us)
+            if decision.reason is Reason.TRAFFIC_NOT_LIVE and self._is_live is None:
+                look = self._asked_whether_live(look, problems)
+                decision = decide(seen.experiment, look.judgement, job, now_us)
             standing = self._record(seen, look, decision)
         if standing is None:
             return Tick(seen.experiment, seen.version, None, was_overtaken=True, problems=tuple(problems))
@@ -127,15 +115,30 @@ class Reconciler:
     def _look(self, seen: Standing, now_us: int, problems: list[Exception]) -> Look:
         """Return what is known now; whatever fails while measuring, a person can still roll back."""
         experiment, last = seen.experiment, seen.last
-        if last is not None and (experiment.phase is Phase.ROLLING_BACK or experiment.rollback_failed):
+        is_over = experiment.phase is Phase.ROLLING_BACK or experiment.phase in ENDED
+        if last is not None and (is_over or experiment.rollback_failed):
             # Nothing more is learned of a candidate without traffic: what it rests on is what was last seen.
             return Look(now_us, last.judgement, last.watermark_us)
-        with _Noting(problems):
+        with Noting(problems):
             evidence = self._world.evidence.observe(experiment, now_us)
-            judgement = judge(experiment, evidence, now_us, self._patience)
-            return Look(now_us, judgement, evidence.watermark_us)
-        nothing = judge(experiment, no_evidence(experiment.policy), now_us, self._patience)
-        return Look(now_us, nothing, None)
+            return self._judged(experiment, evidence, now_us, problems)
+        return self._judged(experiment, nothing_known(experiment.policy), now_us, problems)
+
+    def _judged(
+        self, experiment: Experiment, evidence: Evidence, now_us: int, problems: list[Exception]
+    ) -> Look:
+        """Return a look, with whether traffic may move up at all; hours that nobody knows are closed."""
+        judgement = judge(experiment, evidence, now_us, self._patience)
+        is_open = False
+        with Noting(problems):
+            is_open = may_move_up(experiment.policy.advance, now_us)
+        judgement = replace(judgement, traffic_is_live=self._is_live is True, window_is_open=is_open)
+        mark = evidence.watermark_us
+        return Look(now_us, judgement, None if mark is None else int(mark))
+
+    def _asked_whether_live(self, look: Look, problems: list[Exception]) -> Look:
+        """Return a new process's first look, once it knows of the proxies: harm did not wait for them."""
+        return replace(look, judgement=replace(look.judgement, traffic_is_live=self.publish(problems)))
 
     def _job_state(self, experiment: Experiment, problems: list[Exception]) -> JobState | None:
         """Return the state of the action that the phase waits for; one not yet started counts as running."""
@@ -144,9 +147,9 @@ class Reconciler:
             return None
         if purpose is Purpose.ROLLBACK and experiment.uid not in self._zero_settled:
             return JobState.RUNNING
-        if action_for(experiment, purpose) is None:
-            return None
-        with _Noting(problems):
+        with Noting(problems):
+            if action_for(experiment, purpose) is None:
+                return None
             return self._world.jobs.state(job_name(experiment, purpose)) or JobState.RUNNING
         return JobState.RUNNING
 
@@ -164,7 +167,7 @@ class Reconciler:
 
     def _converge(self, experiment: Experiment, now_us: int, problems: list[Exception]) -> None:
         """Make the world agree with what is recorded: traffic of every run, then this run's action."""
-        is_live = self._publish(problems)
+        is_live = self.publish(problems)
         self._passing(Point.AFTER_TRAFFIC, experiment)
         match purpose_of(experiment):
             case Purpose.PROMOTE:
@@ -176,14 +179,17 @@ class Reconciler:
                 self._zero_since_us.pop(experiment.uid, None)
                 self._zero_settled.discard(experiment.uid)
 
-    def _publish(self, problems: list[Exception]) -> bool:
+    def publish(self, problems: list[Exception]) -> bool:
         """Publish what is recorded of all runs, and return whether it is live everywhere."""
         # Read inside the turn: what is published last is then never older than what was recorded first.
-        with self._publishing, _Noting(problems):
-            runs = [run.experiment for run in self._world.ledger.runs()]
+        with self._publishing, Noting(problems):
+            self._is_live = False
+            served = (run.experiment for run in self._world.ledger.runs())
+            runs = [run for run in served if run.phase is not Phase.RETIRED]
             wanted = tuple(Placement(run.policy, run.revision, split_of(run)) for run in runs)
             published = self._world.traffic.publish(wanted)
             if published.is_live:
+                self._is_live = True
                 return True
             what = published.refusal or "not every proxy confirms the recorded split"
             raise Retry(Problem("traffic", what, "it is published again; see the proxies' own logs"))
@@ -205,7 +211,7 @@ class Reconciler:
 
     def _roll_back(self, experiment: Experiment, problems: list[Exception]) -> None:
         """Start the rollback's action once no promote action runs."""
-        with _Noting(problems):
+        with Noting(problems):
             promote = job_name(experiment, Purpose.PROMOTE)
             if self._world.jobs.state(promote) is JobState.RUNNING:
                 self._world.jobs.stop(promote)
@@ -215,11 +221,13 @@ class Reconciler:
 
     def _start(self, experiment: Experiment, purpose: Purpose, problems: list[Exception]) -> None:
         """Start an action by its name; a name that was started before is left as it is."""
-        action = action_for(experiment, purpose)
+        action = None
+        with Noting(problems):
+            action = action_for(experiment, purpose)
         if action is None:
             return
         self._passing(Point.BEFORE_ACTION, experiment)
-        with _Noting(problems):
+        with Noting(problems):
             name = job_name(experiment, purpose)
             self._world.jobs.start(name, action, variables(experiment, purpose))
         self._passing(Point.AFTER_ACTION, experiment)

@@ -139,6 +139,7 @@ spec:
   decide: {{inconclusive: pause, mismatch: pause, noData: {{hold: 2m, then: pause}}}}
   actions:
     promote: {{command: [touch, "{promoted}"], deadline: 30s}}
+  watch: {{for: 5s}}
 """
 
 

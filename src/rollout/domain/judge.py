@@ -1,106 +1,131 @@
-"""From evidence to verdicts: every metric against its bars; nothing is decided here."""
+"""From evidence to verdicts: every metric of every candidate against its bars; nothing is decided here."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
-from rollout.domain import measure
-from rollout.domain.evidence import Evidence
-from rollout.domain.experiment import Experiment
-from rollout.domain.measure import Measured
-from rollout.domain.policy import MetricType, Policy
-from rollout.domain.verdict import Finding, Judgement, Verdict
-from rollout.stats import balance, bars
+from rollout.domain.evidence import ArmEvidence, Evidence
+from rollout.domain.experiment import Experiment, Phase
+from rollout.domain.look import Patience, looks
+from rollout.domain.measure.measured import Measured, Polled
+from rollout.domain.measure.metric import measure, measure_fallback
+from rollout.domain.policy import Policy
+from rollout.domain.question import FALLBACK, FALLBACK_WINDOW_S, Question, harm_bar, is_limit, questions
+from rollout.domain.rows import Answer, Row, Writer
+from rollout.domain.verdict import Judgement, MirrorVerdict, Verdict
+from rollout.stats import arrays, slo
+from rollout.stats.arrays import BoolArray
 
-FALLBACK = "fallback"
-"""The name of the requirement that the candidate itself answers, which every policy with a fallback has."""
-FALLBACK_WINDOW_S = 600.0
+__all__ = ["FALLBACK", "FALLBACK_WINDOW_S", "Patience", "is_limit", "judge", "judge_many"]
 
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long evidence may lag before a look no longer counts, and how long late records are waited for."""
-
-    stale_after_us: int = 60_000_000
-    grace_us: int = 600_000_000
-
-    def grace_for(self, window_s: float) -> int:
-        """Return how long after a window's end its unit closes: never longer than the window itself."""
-        return min(self.grace_us, int(window_s * 1e6))
+MIRROR_LIMIT: Final = 0.2
+"""The share of copies that a shadow may fail before people are told."""
+MIRROR_PLANNED_COPIES: Final = 100.0
 
 
 def judge(experiment: Experiment, evidence: Evidence, now_us: int, patience: Patience) -> Judgement:
     """Return what this look says of every metric, and latch proofs if the look itself can be trusted."""
-    policy = experiment.policy
-    mismatch = float(balance.log_e(evidence.enrolled, np.full(policy.arms, 1.0 / policy.arms)))
-    holds = mismatch < float(bars.reject_bar(balance.ALPHA))
-    fresh = is_fresh(evidence, experiment, now_us, patience)
-    found = {metric.name: measure.measure(policy, metric, evidence) for metric in policy.metrics}
-    windows = {metric.name: metric.window_s for metric in policy.metrics}
-    if policy.resilience.falls_back:
-        found[FALLBACK], windows[FALLBACK] = measure.measure_fallback(policy, evidence), FALLBACK_WINDOW_S
-    absent = {
-        name: _absent(name, windows[name], experiment, evidence, patience)
-        for name, measured in found.items()
-        if measured is None
-    }
-    valid = holds and fresh and all(verdict.is_immature for verdict in absent.values())
-    latches, verdicts = dict(experiment.latches), []
-    for name, measured in found.items():
-        if measured is None:
-            verdicts.append(absent[name])
-            continue
-        before = latches.get(name, 0.0)
-        may_latch = valid and not measured.is_outage
-        latches[name] = float(bars.latch(before, measured.log_e_proof, valid=may_latch))
-        verdicts.append(_verdict(policy, name, measured, latches[name]))
-    return Judgement(tuple(verdicts), mismatch, holds, fresh, evidence.units_in_step, latches)
+    return judge_many((experiment,), evidence, now_us, patience)[0]
 
 
-def is_fresh(evidence: Evidence, experiment: Experiment, now_us: int, patience: Patience) -> bool:
-    """Return whether both watermarks reach into the step and are recent."""
-    least = max(experiment.step_entered_us, now_us - patience.stale_after_us)
-    marks = (evidence.watermark_us, evidence.fast_watermark_us)
-    return all(mark is not None and mark >= least for mark in marks)
-
-
-def _absent(
-    name: str, window_s: float, experiment: Experiment, evidence: Evidence, patience: Patience
-) -> Verdict:
-    """Return unclear while no window can have closed yet, and missing from then on."""
-    began_us = experiment.started_us if evidence.first_enrolled_us is None else evidence.first_enrolled_us
-    closes_us = began_us + int(window_s * 1e6) + patience.grace_for(window_s)
-    immature = evidence.watermark_us is None or evidence.watermark_us < closes_us
-    return Verdict(name, Finding.UNCLEAR if immature else Finding.MISSING, is_immature=immature)
-
-
-def _verdict(policy: Policy, name: str, found: Measured, latched: float) -> Verdict:
-    proof_bar = float(bars.promote_bar(policy.risk.wrong_promotion, arms=len(policy.candidates)))
-    harm_bar = float(bars.stop_bar(policy.risk.wrong_rollback, share=1.0 / len(policy.metrics)))
-    proven = bars.is_proven(latched, score=found.score, log_e_harm=found.log_e_harm, bar=proof_bar)
-    if found.log_e_harm >= harm_bar:
-        finding = Finding.HARMED
-    elif found.is_outage or not bool(proven):
-        finding = Finding.UNCLEAR
-    else:
-        finding = Finding.BETTER if found.is_superiority else Finding.SAFE
-    return Verdict(
-        name,
-        finding,
-        log_e_proof=found.log_e_proof,
-        log_e_harm=found.log_e_harm,
-        latched_proof=latched,
-        proof_bar=proof_bar,
-        harm_bar=harm_bar,
-        estimate=found.estimate,
-        interval=found.interval,
-        is_immature=found.is_immature and finding is Finding.UNCLEAR,
-        is_outage=found.is_outage,
+def judge_many(
+    experiments: Sequence[Experiment], evidence: Evidence, now_us: int, patience: Patience
+) -> tuple[Judgement, ...]:
+    """Judge one look at each of many experiments of the same policy; evidence has them as leading axis."""
+    if not experiments:
+        return ()
+    policy = experiments[0].policy
+    if any(one.policy is not policy and one.policy != policy for one in experiments):
+        raise ValueError("experiments: must all have the same policy")
+    seen = looks(experiments, evidence, now_us, patience)
+    answers = [
+        Answer(question, arm, _measured(policy, question, evidence.arms[arm - 1]), is_asked)
+        for arm, is_judged in enumerate(_judged(experiments), start=1)
+        for question in questions(policy)
+        # After the promotion only limits stay armed.
+        if (is_asked := is_judged & (~seen.is_watching | question.is_limit)).any()
+    ]
+    rows = Writer(experiments, answers, seen).rows()
+    acting = [row for row in rows if not row.question.is_observed]
+    columns = (
+        _columns(acting, len(experiments)),
+        _columns([row for row in rows if row.question.is_observed], len(experiments)),
+        _latches(experiments, acting),
+        _mirrors(policy, evidence, len(experiments)),
+        seen.log_e_mismatch.tolist(),
+        seen.split_holds.tolist(),
+        seen.is_fresh.tolist(),
+        np.broadcast_to(evidence.units_in_step, (len(experiments), policy.arms)).tolist(),
+    )
+    return tuple(
+        Judgement(
+            verdicts=verdicts,
+            log_e_mismatch=mismatch,
+            split_holds=holds,
+            evidence_is_fresh=is_fresh,
+            units_in_step=tuple(units),
+            latches=latches,
+            observed=observed,
+            mirrors=mirrors,
+        )
+        for verdicts, observed, latches, mirrors, mismatch, holds, is_fresh, units in zip(
+            *columns, strict=True
+        )
     )
 
 
-def is_limit(policy: Policy, name: str) -> bool:
-    """Return whether a verdict speaks of an absolute limit."""
-    return any(metric.name == name and metric.type is MetricType.LATENCY for metric in policy.metrics)
+def _judged(experiments: Sequence[Experiment]) -> list[BoolArray]:
+    """Return, for each candidate, in which replicates it is judged: while it has traffic."""
+    active = [one.active_arms for one in experiments]
+    arms = range(1, experiments[0].policy.arms)
+    return [np.array([arm in own for own in active], dtype=np.bool_) for arm in arms]
+
+
+def _measured(policy: Policy, question: Question, arm: ArmEvidence) -> Measured | Polled | None:
+    if question.metric is None:
+        return measure_fallback(policy, arm)
+    return measure(policy, question.metric, arm)
+
+
+def _columns(rows: Sequence[Row], replicates: int) -> list[tuple[Verdict, ...]]:
+    """Return each replicate's verdicts of what it was asked."""
+    if not rows:
+        return [()] * replicates
+    if all(row.is_asked_of_all for row in rows):
+        return list(zip(*(row.verdicts for row in rows), strict=True))
+    return [
+        tuple([row.verdicts[replicate] for row in rows if row.is_asked[replicate]])
+        for replicate in range(replicates)
+    ]
+
+
+def _latches(experiments: Sequence[Experiment], rows: Sequence[Row]) -> list[dict[str, float]]:
+    """Return the proofs after this look; evidence of a revision ends at its promotion."""
+    latches = [dict(one.latches) for one in experiments]
+    for row in rows:
+        if row.latch is not None:
+            for own, one, value, is_asked in zip(
+                latches, experiments, row.latched, row.is_asked, strict=True
+            ):
+                if is_asked and one.phase is not Phase.WATCHING:
+                    own[row.latch] = value
+    return latches
+
+
+def _mirrors(policy: Policy, evidence: Evidence, replicates: int) -> list[tuple[MirrorVerdict, ...]]:
+    """Return how the shadows fare with their copies, for each replicate."""
+    bar, columns = harm_bar(policy), []
+    for arm, own in enumerate(evidence.arms, start=1):
+        if own.mirrored is None:
+            continue
+        copies, failures = (
+            np.broadcast_to(arrays.counts(name, part).astype(np.int64), (replicates,))
+            for name, part in (("copies", own.mirrored.copies), ("failures", own.mirrored.failures))
+        )
+        log_e = slo.log_e_violation(failures, copies, limit=MIRROR_LIMIT, planned_units=MIRROR_PLANNED_COPIES)
+        numbers = zip(copies.tolist(), failures.tolist(), log_e.tolist(), strict=True)
+        columns.append([MirrorVerdict(arm, sent, failed, found, bar) for sent, failed, found in numbers])
+    return list(zip(*columns, strict=True)) if columns else [()] * replicates

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
 WHOLE_BP: Final = 10_000
 """All traffic, in basis points; also the number of buckets."""
@@ -21,6 +21,8 @@ class Role(StrEnum):
     PRIMARY = "primary"
     GUARDRAIL = "guardrail"
     SLO = "slo"
+    OBSERVE = "observe"
+    """Reported, never acted on."""
 
 
 class Source(StrEnum):
@@ -28,12 +30,18 @@ class Source(StrEnum):
 
     OUTCOMES = "outcomes"
     PROXY = "proxy"
+    PROMETHEUS = "prometheus"
 
 
 class MetricType(StrEnum):
     """How a metric is computed from what was measured."""
 
     BINARY = "binary"
+    MEAN = "mean"
+    RATIO = "ratio"
+    COUNT = "count"
+    THRESHOLD = "threshold"
+    """Polled from a metrics server and compared with a bound; outside the error budget."""
     ERROR_RATE = "error-rate"
     LATENCY = "latency"
 
@@ -52,12 +60,65 @@ class Choice(StrEnum):
     ROLL_BACK = "rollback"
 
 
+class Test(StrEnum):
+    """What a condition on a request header asks."""
+
+    IN = "in"
+    PREFIX = "prefix"
+    PRESENT = "present"
+    ABSENT = "absent"
+
+
+class Event(StrEnum):
+    """What people may be told of."""
+
+    DECISION = "decision"
+    PAUSED = "paused"
+    ROLLBACK = "rollback"
+    PROMOTED = "promoted"
+    APPROVAL = "approval"
+    ACTION_FAILED = "action-failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How an upstream proves who it is; `ca` is a name in the settings."""
+
+    ca: str | None = None
+    server_name: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A deployed version of the model, and where it answers."""
+    """A deployed version of the model, where it answers, and how it is called."""
 
     version: str
     url: str
+    http2: bool = False
+    tls: Tls | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Set on every request to this version, and on none to another."""
+    credential: str | None = None
+    """The name, in the settings, of what is sent as its authorization."""
+    health_check: str | None = None
+    """The path that is asked before it gets requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A share of the users that no other policy of this layer shares."""
+
+    name: str
+    share_bp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a request header must be for a request to take part."""
+
+    header: str
+    test: Test
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +163,19 @@ class Metric:
     floor: float | None = None
     quantile: float | None = None
     max_us: int | None = None
+    cap: float | None = None
+    """Larger values of one unit count as this."""
+    numerator: str | None = None
+    denominator: str | None = None
+    pre_window_s: float | None = None
+    """How long before its enrolment a unit's own history is its covariate."""
+    query: str | None = None
+    maximum: float | None = None
+    minimum: float | None = None
+    """What a polled value must keep."""
+    interval_s: float | None = None
+    failure_limit: int | None = None
+    """How many polls in a row decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +194,17 @@ class Step:
 
     weight_bp: int
     hold: Hold
+    warmup_s: float = 0.0
+    """At its beginning, left out of every arm's proxy metrics alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorStep:
+    """A share of the requests that the candidate is sent a copy of; its answers are thrown away."""
+
+    share_bp: int
+    hold: Hold
+    warmup_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +223,8 @@ class Decide:
     mismatch: Choice = Choice.PAUSE
     no_data_hold_s: float = 1800.0
     no_data_then: Choice = Choice.PAUSE
+    mirror: Choice = Choice.PAUSE
+    """When the candidate fails the copies it is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +236,41 @@ class LocalCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkflowCall:
+    """An action carried out by a workflow of this template."""
+
+    template: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    deadline_s: float = 1800.0
+
+
+Action: TypeAlias = LocalCommand | WorkflowCall
+
+
+@dataclass(frozen=True, slots=True)
 class Actions:
     """What is run beside traffic when an experiment ends."""
 
-    promote: LocalCommand | None = None
-    rollback: LocalCommand | None = None
+    promote: Action | None = None
+    rollback: Action | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """When traffic may move up: on these weekdays (0 is Monday), between two times of day in a zone."""
+
+    weekdays: tuple[int, ...]
+    from_minute: int
+    to_minute: int
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Who is told of what; `to` is a name whose address is in the settings."""
+
+    to: str
+    events: tuple[Event, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +291,29 @@ class Policy:
     risk: Risk = Risk()
     decide: Decide = Decide()
     actions: Actions = Actions()
+    host: str | None = None
+    """Whose requests take part; nothing is every host."""
+    layer: Layer | None = None
+    holdout_bp: int = 0
+    """Units that no policy with a holdout ever tries anything on."""
+    match: tuple[Condition, ...] = ()
+    """What a request must be to take part: all of it."""
+    mirror_steps: tuple[MirrorStep, ...] = ()
+    """What comes before the first weight; alone, they are an experiment that never promotes."""
+    approvers: tuple[str, ...] = ()
+    """Groups of which a person must approve a proven promotion; none asks for nobody."""
+    watch_s: float = 1800.0
+    """How long limits stay armed after a promotion."""
+    advance: Opening | None = None
+    """When traffic may move up; never delays a rollback."""
+    notify: tuple[Notice, ...] = ()
 
     @property
     def arms(self) -> int:
         """How many arms are compared: the control and every candidate."""
         return 1 + len(self.candidates)
+
+    @property
+    def stages(self) -> tuple[MirrorStep | Step, ...]:
+        """Every step in its order: copies first, then weights."""
+        return (*self.mirror_steps, *self.steps)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from typing import Final
 
-from rollout.domain.decision import Action, Reason
-from rollout.domain.experiment import Experiment, Phase
+from rollout.domain.decision import Action
+from rollout.domain.experiment import ENDED, Experiment, Phase
 from rollout.domain.history import Entry
 from rollout.domain.judge import FALLBACK
-from rollout.domain.policy import WHOLE_BP, Metric, MetricType, Policy, Role
-from rollout.domain.verdict import Finding, Verdict
+from rollout.domain.policy import Metric, MetricType, Policy, Role
+from rollout.domain.timeline import Event, events, weight, worded
+from rollout.domain.verdict import Finding, Judgement, Verdict
 
 MAXIMUM_EVENTS: Final = 200
 
@@ -45,17 +45,6 @@ class MetricLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """Something that was decided, and what followed."""
-
-    at_us: int
-    what: str
-    why: str
-    phase: Phase
-    step: int
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """Everything that a page about a run says."""
 
@@ -79,24 +68,24 @@ class Report:
 def report(experiment: Experiment, entries: Sequence[Entry]) -> Report:
     """Return the report of a run; `entries` are its own, the oldest first."""
     policy = experiment.policy
-    events = _events(policy, entries)
-    has_ended = experiment.phase in {Phase.PROMOTED, Phase.ROLLED_BACK, Phase.STOPPED}
+    found, seen = events(policy, entries), _on_trial(entries)
+    has_ended = experiment.phase in ENDED
     return Report(
         name=policy.name,
         uid=experiment.uid,
         revision=experiment.revision,
         owner=policy.owner,
         baseline=policy.baseline.version,
-        candidate=policy.candidates[0].version,
+        candidate=_candidates(experiment),
         phase=experiment.phase,
         answer=_answer(experiment, entries),
         started_us=experiment.started_us,
         ended_us=entries[-1].at_us if has_ended and entries else None,
         watermark_us=entries[-1].watermark_us if entries else None,
         looks=len(entries),
-        metrics=tuple(_line(policy, verdict, entries) for verdict in _last_verdicts(entries)),
-        events=events[-MAXIMUM_EVENTS:],
-        events_left_out=max(len(events) - MAXIMUM_EVENTS, 0),
+        metrics=tuple(_line(policy, one, seen) for last in seen[-1:] for one in _shown(last.judgement)),
+        events=found[-MAXIMUM_EVENTS:],
+        events_left_out=max(len(found) - MAXIMUM_EVENTS, 0),
     )
 
 
@@ -104,14 +93,23 @@ _ANSWERS: Final = {
     # phase: the answer, and the kind of decision that says why (None: the last one)
     Phase.RUNNING: ("Version {new} is on trial with {share} of the units: {why}.", None),
     Phase.PAUSED: ("The trial of version {new} is paused at {share} of the units: {why}.", Action.PAUSE),
+    Phase.AWAITING_APPROVAL: (
+        "Version {new} is proven at {share} of the units, and waits for the approval of {groups}.",
+        None,
+    ),
     Phase.PROMOTING: ("Version {new} is being promoted: {why}.", Action.PROMOTE),
+    Phase.WATCHING: (
+        "Version {new} has replaced {old}, and its limits are watched: {why}.",
+        Action.PROMOTE,
+    ),
     Phase.PROMOTED: ("Version {new} has replaced {old}: {why}.", Action.PROMOTE),
     Phase.ROLLING_BACK: ("Version {new} is being rolled back to {old}: {why}.", Action.ROLL_BACK),
     Phase.ROLLED_BACK: (
         "Version {new} was rolled back, and {old} serves everybody: {why}.",
         Action.ROLL_BACK,
     ),
-    Phase.STOPPED: ("The trial of version {new} was stopped without a verdict.", None),
+    Phase.STOPPED: ("The trial of version {new} was stopped without a verdict: {why}.", Action.STOP),
+    Phase.RETIRED: ("The route of this experiment is retired: {why}.", Action.RETIRE),
     Phase.ACTION_FAILED: ("A person has to look at version {new}: {why}.", Action.SETTLE),
 }
 
@@ -120,48 +118,56 @@ def _answer(experiment: Experiment, entries: Sequence[Entry]) -> str:
     policy = experiment.policy
     sentence, action = _ANSWERS[experiment.phase]
     return sentence.format(
-        new=policy.candidates[0].version,
+        new=_candidates(experiment),
         old=policy.baseline.version,
-        share=_weight(policy, experiment.step),
+        share=weight(policy, experiment.step),
+        groups=" and ".join(policy.approvers),
         why=_last_why(entries) if action is None else _why(entries, action),
     )
 
 
-def _weight(policy: Policy, step: int) -> str:
-    return f"{policy.steps[step].weight_bp / WHOLE_BP * 100:g} %"
+def _candidates(experiment: Experiment) -> str:
+    """Return the version that a run is about: the winner, or before there is one, all of them."""
+    versions = [version.version for version in experiment.policy.candidates]
+    return ", ".join(versions) if experiment.winner is None else versions[experiment.winner - 1]
 
 
 def _why(entries: Sequence[Entry], action: Action) -> str:
     """Return the reason of the last decision of a kind, with the metric that it speaks of."""
     found = next((entry for entry in reversed(entries) if entry.decision.action is action), None)
-    return "the history does not say why" if found is None else _worded(found)
+    return "the history does not say why" if found is None else worded(found)
 
 
 def _last_why(entries: Sequence[Entry]) -> str:
-    return _worded(entries[-1]) if entries else "nothing has been looked at yet"
+    return worded(entries[-1]) if entries else "nothing has been looked at yet"
 
 
-def _worded(entry: Entry) -> str:
-    metric = entry.decision.metric
-    return entry.decision.reason.meaning + (f" ({metric})" if metric else "")
+def _shown(judgement: Judgement) -> tuple[Verdict, ...]:
+    return (*judgement.verdicts, *judgement.observed)
 
 
-def _last_verdicts(entries: Sequence[Entry]) -> tuple[Verdict, ...]:
-    return entries[-1].judgement.verdicts if entries else ()
+def _on_trial(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Return the looks that a verdict may rest on: a revision's evidence ends at its promotion."""
+    watched = (place for place, entry in enumerate(entries) if entry.phase is Phase.WATCHING)
+    return entries[: next(watched, len(entries)) + 1]
 
 
 def _line(policy: Policy, verdict: Verdict, entries: Sequence[Entry]) -> MetricLine:
     metric = next((metric for metric in policy.metrics if metric.name == verdict.metric), None)
-    is_share = metric is None or metric.type is MetricType.LATENCY
+    tried = policy.candidates[verdict.arm - 1].version
+    is_share = metric is None or metric.max_us is not None
+    if metric is not None and metric.type is MetricType.THRESHOLD:
+        # A polled value is neither a share nor a lift.
+        verdict, entries = replace(verdict, estimate=None), ()
     found = (
         (entry.at_us, one)
         for entry in entries
-        for one in entry.judgement.verdicts
-        if one.metric == verdict.metric
+        for one in _shown(entry.judgement)
+        if (one.arm, one.metric) == (verdict.arm, verdict.metric)
     )
     points = tuple(point for at_us, one in found if (point := _point(at_us, one)) is not None)
     return MetricLine(
-        name=verdict.metric,
+        name=verdict.metric if len(policy.candidates) == 1 else f"{tried}: {verdict.metric}",
         role="requirement" if metric is None else metric.role.value,
         question=_question(metric),
         finding=verdict.finding,
@@ -183,9 +189,11 @@ def _question(metric: Metric | None) -> str:
     """Return what is asked, in words that need no statistics."""
     if metric is None:
         return f"Does the candidate itself answer ({FALLBACK} to the baseline stays rare)?"
-    if metric.type is MetricType.LATENCY:
-        quantile, limit_us = metric.quantile or 0.0, metric.max_us or 0
-        return f"Do {quantile * 100:g} % of requests answer within {limit_us / 1000:g} ms?"
+    if metric.type is MetricType.THRESHOLD:
+        return f"Does {metric.name} keep its bound, poll after poll?"
+    if metric.max_us is not None:
+        share, limit_ms = (metric.quantile or 0.0) * 100, metric.max_us / 1000
+        return f"Do {share:g} % of requests answer within {limit_ms:g} ms?"
     if metric.role is Role.PRIMARY and metric.margin is None:
         return f"Does the candidate {metric.direction} {metric.name}?"
     return f"Is {metric.name} no more than {(metric.margin or 0.0) * 100:g} % worse?"
@@ -194,7 +202,7 @@ def _question(metric: Metric | None) -> str:
 def _aim(policy: Policy, metric: Metric | None) -> float | None:
     if metric is None:
         return policy.resilience.max_fallback
-    if metric.type is MetricType.LATENCY:
+    if metric.max_us is not None:
         return round(1.0 - (metric.quantile or 0.0), 9)
     margin = metric.margin or 0.0
     return -margin if metric.direction == "increase" else margin
@@ -236,44 +244,6 @@ def percent(number: float, *, is_share: bool) -> str:
     digits = 1 if abs(scaled) >= 1 or scaled == 0 else 3
     text = f"{scaled:.{digits}f} %" if is_share else f"{scaled:+.{digits}f} %"
     return text.replace("-", "−")
-
-
-def _events(policy: Policy, entries: Sequence[Entry]) -> tuple[Event, ...]:
-    """Return the looks at which something changed."""
-    firsts = entries[:1]
-    changed = [
-        later
-        for earlier, later in pairwise(entries)
-        if later.decision.action is not Action.HOLD or later.decision != earlier.decision
-    ]
-    return tuple(
-        Event(entry.at_us, _what(policy, entry), _worded(entry), entry.phase, entry.step)
-        for entry in (*firsts, *changed)
-    )
-
-
-def _what(policy: Policy, entry: Entry) -> str:
-    match entry.decision.action:
-        case Action.HOLD:
-            return "Held"
-        case Action.PAUSE:
-            return "Paused"
-        case Action.ADVANCE:
-            return f"Advanced to {_weight(policy, entry.step)} of the units"
-        case Action.PROMOTE:
-            return "Promotion begun"
-        case Action.ROLL_BACK:
-            return "Rolled back: no more traffic for the candidate"
-        case Action.SETTLE:
-            return _SETTLED.get(entry.decision.reason, "Ended")
-
-
-_SETTLED: Final = {
-    Reason.PROMOTION_DONE: "Promoted: everybody gets the candidate",
-    Reason.PROMOTION_FAILED: "The promote action failed",
-    Reason.ROLLBACK_DONE: "Rollback done",
-    Reason.ROLLBACK_FAILED: "The rollback action failed",
-}
 
 
 def _finite(number: float | None) -> float | None:

@@ -19,7 +19,7 @@ from rollout.domain.policy import RETRY_PAUSE_S, WHOLE_BP, Policy, Resilience
 from rollout.envoy import matchers
 from rollout.envoy.clusters import cluster_name
 from rollout.envoy.document import ROLLOUT, TYPE, Document, JsonObject, Kind
-from rollout.envoy.weights import promoted_key, step_key
+from rollout.envoy.weights import promoted_key, released_key, step_key
 
 VARIANT_HEADER: Final = "x-rollout-variant"
 UNIT_HEADER: Final = "x-rollout-unit"
@@ -87,8 +87,12 @@ def _tree(placement: Placement) -> JsonObject:
         }
     }
     present = matchers.unit_present(policy.unit_header, arm_seed(policy))
+    # The key is asked of a header that every request has: without a unit too.
+    released = matchers.key_is_on(":path", released_key(policy.name, placement.revision))
     return {
-        "matcher_list": {"matchers": [_entry(present, eligible)]},
+        "matcher_list": {
+            "matchers": [_entry(released, leaves[Leaf.PROMOTED]), _entry(present, eligible)],
+        },
         "on_no_match": leaves[Leaf.OUTSIDE],
     }
 

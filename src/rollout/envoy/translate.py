@@ -11,6 +11,7 @@ from rollout.domain.assignment import Placement
 from rollout.domain.policy import RETRY_PAUSE_S, Policy
 from rollout.envoy.clusters import address_of, clusters
 from rollout.envoy.document import Configuration
+from rollout.envoy.not_yet import not_yet
 from rollout.envoy.routes import routes
 from rollout.envoy.weights import weights
 from rollout.errors import Problem, WrongTraffic
@@ -56,8 +57,7 @@ def _problems_of(placement: Placement) -> Iterable[Problem]:
         )
     if not policy.candidates:
         yield Problem(policy.name, "has no candidate", "name one in the policy")
-    if placement.split.is_promoted and len(policy.candidates) > 1:
-        yield Problem(policy.name, "promotes one of several candidates", "name one candidate in the policy")
+    yield from not_yet(placement)
 
 
 def _problems_of_names(policy: Policy) -> Iterable[Problem]:
@@ -72,8 +72,9 @@ def _problems_of_names(policy: Policy) -> Iterable[Problem]:
 
 
 def _shared(placements: Sequence[Placement]) -> Iterable[Problem]:
-    paths = Counter(placement.policy.path.rstrip("/") or "/" for placement in placements)
-    names = Counter(placement.policy.name for placement in placements)
+    policies = [placement.policy for placement in placements]
+    paths = Counter(f"{policy.host or ''}{policy.path.rstrip('/') or '/'}" for policy in policies)
+    names = Counter(policy.name for policy in policies)
     for what, counted in (("path", paths), ("name", names)):
         for one, times in counted.items():
             if times > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from rollout.domain.assignment import Placement, Split
@@ -10,6 +11,7 @@ from rollout.envoy.document import ROLLOUT, TYPE, Document, Json, Kind
 
 ON: Final = 100
 PROMOTED: Final = "promoted"
+RELEASED: Final = "released"
 
 
 def step_key(name: str, revision: int, number: int) -> str:
@@ -20,6 +22,11 @@ def step_key(name: str, revision: int, number: int) -> str:
 def promoted_key(name: str, revision: int) -> str:
     """Return the key that sends everyone but the hold-back to the candidate."""
     return _key(name, revision, PROMOTED)
+
+
+def released_key(name: str, revision: int) -> str:
+    """Return the key that sends the hold-back, and who names no unit, to the candidate too."""
+    return _key(name, revision, RELEASED)
 
 
 def weights(placements: Iterable[Placement]) -> Document:
@@ -46,11 +53,17 @@ def splits(document: Document) -> Mapping[tuple[str, int], Split]:
     for key in keys_on(document):
         name, revision, what = key.removeprefix(f"{ROLLOUT}.").rsplit(".", 2)
         before = found.get((name, int(revision)), Split())
-        is_promotion = what == PROMOTED
-        found[name, int(revision)] = Split(
-            before.steps_on + (0 if is_promotion else 1), is_promoted=before.is_promoted or is_promotion
-        )
+        found[name, int(revision)] = _with(before, what)
     return found
+
+
+def _with(split: Split, what: str) -> Split:
+    """Return the split with one more key on."""
+    if what == PROMOTED:
+        return replace(split, is_promoted=True)
+    if what == RELEASED:
+        return replace(split, is_released=True)
+    return replace(split, steps_on=split.steps_on + 1)
 
 
 def _keys(placement: Placement) -> Iterable[str]:
@@ -59,6 +72,8 @@ def _keys(placement: Placement) -> Iterable[str]:
         yield step_key(policy.name, placement.revision, number)
     if split.is_promoted:
         yield promoted_key(policy.name, placement.revision)
+        if split.is_released:
+            yield released_key(policy.name, placement.revision)
 
 
 def _key(name: str, revision: int, what: str) -> str:

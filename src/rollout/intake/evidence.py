@@ -10,15 +10,16 @@ import numpy as np
 
 from rollout.domain.assignment import CONTROL, arm_name, blocks
 from rollout.domain.evidence import (
+    ArmEvidence,
     BinaryEvidence,
     ClosedFractions,
     ClosedRatio,
     ErrorEvidence,
     Evidence,
 )
-from rollout.domain.experiment import Experiment
+from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.judge import FALLBACK_WINDOW_S, Patience
-from rollout.domain.policy import Metric, MetricType, Policy
+from rollout.domain.policy import Metric, MetricType, Policy, Source
 from rollout.domain.records import Enrolment, RatioSums, Run, Stratum, Successes
 from rollout.intake.fast_evidence import FastEvidence
 from rollout.intake.sums import CANDIDATE, added, fractions, joint
@@ -68,22 +69,26 @@ class RecordedEvidence:
                     if _is_there(sums) and first is not None:
                         closed = sums or {}
                         errors[metric.name] = ErrorEvidence(first, _ratio(policy, closed), fractions(closed))
-                case MetricType.LATENCY:
+                case MetricType.LATENCY if metric.max_us is not None:
                     counted = metric.max_us or 0
                     sums = self._ratio(experiment, run, metric, counted, marks)
                     limit = self._fast.limit(experiment, run, metric, now_us, fractions(sums or {}))
                     if _is_there(sums) and limit is not None:
                         limits[metric.name] = limit
+                case _:
+                    # Nothing measures it yet: it is missing, and that holds.
+                    continue
+        own = ArmEvidence(
+            binary=binary, errors=errors, limits=limits, fallbacks=self._fallbacks(experiment, run, marks)
+        )
         return Evidence(
             watermark_us=marks.joined_us if _has_outcomes(policy) else marks.proxy_us,
             fast_watermark_us=marks.fast_us,
-            first_enrolled_us=enrolled.first_us,
-            enrolled=_enrolled(policy, enrolled),
+            # A watch begins its windows anew: what was enrolled before says nothing about it.
+            first_enrolled_us=None if experiment.phase is Phase.WATCHING else enrolled.first_us,
+            enrolled=_enrolled(policy, self._since_cleared(experiment, run, enrolled)),
             units_in_step=self._units_in_step(experiment, run),
-            binary=binary,
-            errors=errors,
-            limits=limits,
-            fallbacks=self._fallbacks(experiment, run, marks),
+            arms=(own, *(ArmEvidence() for _ in policy.candidates[1:])),
         )
 
     def _marks(self, experiment: Experiment, enrolled: Enrolment, now_us: int) -> _Marks:
@@ -116,12 +121,21 @@ class RecordedEvidence:
         sums = None if closing is None else self._lake.ratio(run, Trouble.FALLBACK, closing)
         return fractions(sums) if sums else None
 
-    def _units_in_step(self, experiment: Experiment, run: Run) -> tuple[int, int]:
-        """Return the distinct units of control and candidate that were first seen since the step began."""
+    def _since_cleared(self, experiment: Experiment, run: Run, enrolled: Enrolment) -> Enrolment:
+        """Return the units that say something about the split: those since a person cleared a mismatch."""
+        if experiment.balanced_us is None:
+            return enrolled
+        return self._lake.enrolment(
+            run, since_us=experiment.started_us, enrolled_from_us=experiment.balanced_us
+        )
+
+    def _units_in_step(self, experiment: Experiment, run: Run) -> IntArray:
+        """Return the distinct units of every arm that were first seen since the step began."""
         found = self._lake.enrolment(
             run, since_us=experiment.started_us, enrolled_from_us=experiment.step_entered_us
         )
-        return _units(found, CONTROL), _units(found, CANDIDATE)
+        arms = range(experiment.policy.arms)
+        return np.array([_units(found, arm_name(arm)) for arm in arms], dtype=np.int64)
 
 
 def _is_there(sums: dict[Stratum, RatioSums] | None) -> bool:
@@ -133,7 +147,7 @@ def _is_there(sums: dict[Stratum, RatioSums] | None) -> bool:
 
 
 def _has_outcomes(policy: Policy) -> bool:
-    return any(metric.type is MetricType.BINARY for metric in policy.metrics)
+    return any(metric.source is Source.OUTCOMES for metric in policy.metrics)
 
 
 def _units(found: Enrolment, arm: str) -> int:

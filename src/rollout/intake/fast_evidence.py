@@ -6,8 +6,9 @@ from typing import Final
 
 import numpy as np
 
+from rollout.domain.assignment import Leaf
 from rollout.domain.evidence import ClosedFractions, FirstErrors, LimitEvidence
-from rollout.domain.experiment import Experiment
+from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.policy import WHOLE_BP, Metric, Policy
 from rollout.domain.records import BASELINE_SERVED, MINUTE_US, NANO, WINDOW_US, Run, Threshold
 from rollout.intake.sums import CANDIDATE, joint
@@ -71,19 +72,26 @@ class FastEvidence:
     def limit(
         self, experiment: Experiment, run: Run, metric: Metric, now_us: int, closed: ClosedFractions
     ) -> LimitEvidence | None:
-        """Return unit-windows and unit totals since each start, without shared outages."""
+        """Return unit-windows and unit totals since each start, without shared outages.
+
+        During a watch they are those of everybody who got the winner, and none is as good as not measured.
+        """
         if WINDOWS in self._counts.incomplete(run):
             return None
         threshold = self._threshold(run, metric)
         live, before = self._counts.arm_windows(threshold)
         minutes = _outage_minutes(live, threshold)
-        own = _finished(live.get(CANDIDATE), now_us)
+        is_watching = experiment.phase is Phase.WATCHING
+        arm = Leaf.PROMOTED.value if is_watching else CANDIDATE
+        own, folded = _finished(live.get(arm), now_us), before.get(arm, Folded())
+        if is_watching and not own.units.any() and not folded.units:
+            return None
         alive = _starts(experiment, now_us, every_s=starts.WINDOWS_EVERY_S)
-        windows, parts = _since(own, before.get(CANDIDATE, Folded()), alive, minutes)
+        windows, parts = _since(own, folded, alive, minutes)
         sums = [
             self._counts.unit_sums(
                 threshold,
-                CANDIDATE,
+                arm,
                 since_us=None if index == 0 else int(begin),
                 outage_minutes=sorted(minutes),
             )
@@ -121,7 +129,8 @@ class FastEvidence:
 
 def _starts(experiment: Experiment, now_us: int, *, every_s: int) -> Starts:
     """Return the living starts; events carry their split, so a step ends none of them."""
-    begin = min(experiment.started_us, now_us)
+    watched_us = experiment.watch_from_us if experiment.phase is Phase.WATCHING else None
+    begin = min(experiment.started_us if watched_us is None else watched_us, now_us)
     return starts.live_starts(now_us, begin, every=every_s * _SECOND_US, life=_LIFE_US)
 
 

@@ -19,7 +19,7 @@ CANDIDATE: Final = arm_name(1)
 def fractions(found: Mapping[Stratum, RatioSums]) -> ClosedFractions:
     """Return the candidate's closed units over all blocks and days."""
     total = added(found, CANDIDATE, None)
-    return ClosedFractions(total.units, total.fraction_nano / NANO, joint([total]))
+    return ClosedFractions(total.units, total.fraction_nano / NANO, _moments([total], ()))
 
 
 def added(found: Mapping[Stratum, RatioSums], arm: str, number: int | None) -> RatioSums:
@@ -39,8 +39,12 @@ def added(found: Mapping[Stratum, RatioSums], arm: str, number: int | None) -> R
 
 def joint(sums: list[RatioSums]) -> JointMoments:
     """Return exact sums as moments of (y, x), one entry each."""
+    return _moments(sums, (len(sums),))
+
+
+def _moments(sums: list[RatioSums], shape: tuple[int, ...]) -> JointMoments:
     return JointMoments.from_sums(
-        np.array([s.units for s in sums], dtype=np.int64),
-        np.array([[s.y, s.x] for s in sums], dtype=np.object_).reshape(-1, 2),
-        np.array([[[s.yy, s.xy], [s.xy, s.xx]] for s in sums], dtype=np.object_).reshape(-1, 2, 2),
+        np.array([s.units for s in sums], dtype=np.int64).reshape(shape),
+        np.array([[s.y, s.x] for s in sums], dtype=np.object_).reshape(*shape, 2),
+        np.array([[[s.yy, s.xy], [s.xy, s.xx]] for s in sums], dtype=np.object_).reshape(*shape, 2, 2),
     )

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
-from typing import Final
+from dataclasses import MISSING, Field, fields, is_dataclass
+from typing import Any, Final
 
 from rollout.domain.policy import Policy
 
-AT_ONCE: Final = frozenset({"owner", "decide", "actions"})
+AT_ONCE: Final = frozenset({"owner", "decide", "actions", "notify", "advance"})
 """What takes effect at once; any other change is a new revision."""
 
 
@@ -46,12 +46,20 @@ def _json(content: object) -> str:
 def _content(value: object) -> object:
     if is_dataclass(value):
         return {
-            field.name: _content(part)
+            field.name: _content(getattr(value, field.name))
             for field in fields(value)
-            if (part := getattr(value, field.name)) != field.default or field.default is MISSING
+            if _is_required(field) or getattr(value, field.name) != _default(field)
         }
     if isinstance(value, Mapping):
         return {str(key): _content(part) for key, part in value.items()}
     if isinstance(value, tuple):
         return [_content(part) for part in value]
     return value
+
+
+def _is_required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _default(field: Field[Any]) -> object:
+    return field.default if field.default_factory is MISSING else field.default_factory()

@@ -1,19 +1,16 @@
-"""One function for each form that a leaf can have, `30m`, `5%`, `"1.4.2"`; each refuses every other form."""
+"""One function for each form of a quantity: `30m`, `5%`, `200/s`; each refuses every other form."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
-from typing import Final, TypeVar
-from urllib.parse import urlsplit
+from typing import Final
 
 from rollout.domain.policy import WHOLE_BP
-from rollout.errors import choices, nearest
 from rollout.policyfile.finding import did_you_mean
-from rollout.policyfile.nodes import Scalar
+from rollout.policyfile.forms import Unfit, scalar_of
+from rollout.policyfile.writing import duration_text
 
 DIGITS: Final = r"(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?"
 NUMBER: Final = re.compile(f"-?{DIGITS}")
@@ -22,143 +19,39 @@ PERCENTAGE: Final = re.compile(f"(-?{DIGITS})%")
 DURATION: Final = re.compile(f"({DIGITS})(ms|s|m|h|d)")
 RATE: Final = re.compile(f"({DIGITS})/(day|s)")
 UNIT_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+OTHER_UNITS_S: Final = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+ONE_OF_OTHERS: Final = re.compile(r"([0-9]{1,9}) ?(sec|s|min|m|h|d|w)")
+OTHER_DURATIONS: Final = re.compile(f"(?:{ONE_OF_OTHERS.pattern} ?)+")
 LONGEST_S: Final = 366 * 86_400
-MAXIMUM_CHARACTERS: Final = 1_000
-
-LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]+\]")
-HEADER: Final = re.compile(r"header:((?!x-rollout-)[a-z0-9][a-z0-9-]{0,63})")
-ROUTE: Final = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]+(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*)?")
-METRIC_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}")
-
-# What YAML 1.1 or 1.2 reads as something else than text: numbers, base 60, dates, truth and nothing.
-NOT_TEXT: Final = re.compile(
-    r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?|[-+]?\.([0-9_]+|inf)|\.nan|[-+]?0[xob][0-9a-f_]+"
-    r"|[-+]?[0-9]+(:[0-5]?[0-9])+(\.[0-9]*)?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*"
-    r"|y|yes|n|no|true|false|on|off",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """How a value is written; stands beside its type, for errors and for the reference page."""
+class Span:
+    """A length of time, where a number or a percentage may stand too."""
 
-    text: str
-
-
-class Unfit(ValueError):
-    """A value that its key cannot take."""
-
-    def __init__(self, what: str, remedy: str | None = None, *, shows_value: bool = True) -> None:
-        super().__init__(what)
-        self.what = what
-        self.remedy = remedy
-        self.shows_value = shows_value
-
-
-def text(value: object) -> str:
-    """Return text that every YAML reader takes for text, printable and without line breaks."""
-    scalar = _scalar(value, "text")
-    if not scalar.is_quoted and NOT_TEXT.fullmatch(scalar.text):
-        raise Unfit("must be quoted: YAML does not read it as text", f'write "{scalar.text}"')
-    if not scalar.text.strip() or scalar.text != scalar.text.strip():
-        raise Unfit("must be text without blanks around it")
-    if not scalar.text.isprintable() or len(scalar.text) > MAXIMUM_CHARACTERS:
-        raise Unfit(f"must be one line of at most {MAXIMUM_CHARACTERS} printable characters")
-    return scalar.text
-
-
-def version(value: object) -> str:
-    """Return a version, which must be quoted: YAML reads 1.10 as 1.1."""
-    scalar = _scalar(value, 'a quoted version such as "1.4.2"')
-    if not scalar.is_quoted:
-        raise Unfit("must be quoted: YAML reads 1.10 as 1.1", f'write "{scalar.text}"')
-    return text(scalar)
-
-
-def label(value: object) -> str:
-    """Return a name that may stand in a DNS name and in Kubernetes."""
-    found = text(value)
-    if not LABEL.fullmatch(found):
-        lowered = re.sub(r"[^a-z0-9-]+", "-", found.lower()).strip("-")
-        guess = lowered if LABEL.fullmatch(lowered) else None
-        raise Unfit(
-            "must be 1 to 63 lower-case letters, digits and hyphens, with no hyphen at an end",
-            did_you_mean(guess),
-        )
-    return found
-
-
-def metric_name(value: object) -> str:
-    """Return a metric's name, under which its outcomes are reported."""
-    found = text(value)
-    if not METRIC_NAME.fullmatch(found):
-        raise Unfit("must be a letter, then at most 62 letters, digits and the signs . _ -")
-    return found
-
-
-def route_path(value: object) -> str:
-    """Return a path that requests can have: absolute, normal, without query."""
-    found = text(value)
-    if not found.startswith("/"):
-        raise Unfit("must start with /", did_you_mean(f"/{found}" if ROUTE.fullmatch(f"/{found}") else None))
-    if not ROUTE.fullmatch(found) or {".", ".."} & set(found.split("/")):
-        stem = found.rstrip("/")
-        guess = did_you_mean(stem) if stem and ROUTE.fullmatch(stem) else None
-        raise Unfit("must be segments such as /churn/v2: no empty one, no / at the end, no ? # or %", guess)
-    return found
-
-
-def url(value: object) -> str:
-    """Return the address of a server: scheme, host and port."""
-    found = text(value)
-    try:
-        parts = urlsplit(found)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise Unfit("must be an address such as http://churn-v1:8000") from None
-    if "@" in parts.netloc:
-        raise Unfit("must hold no user or password", "keep secrets out of policies", shows_value=False)
-    if parts.scheme == "https":
-        raise Unfit("TLS to a model server is not supported yet", "write http://")
-    if parts.scheme != "http":
-        guess = f"http://{found}" if "://" not in found and HOST.fullmatch(found.partition(":")[0]) else None
-        raise Unfit("must begin with http://", did_you_mean(guess))
-    written = f"[{host}]" if ":" in host else host
-    if not HOST.fullmatch(written) or port == 0:
-        raise Unfit("must name a host, such as http://churn-v1:8000")
-    if parts.path not in {"", "/"} or "?" in found or "#" in found:
-        bare = f"{parts.scheme}://{parts.netloc}"
-        raise Unfit("must end after host and port: the request's own path is kept", did_you_mean(bare))
-    return found
-
-
-def unit_header(value: object) -> str:
-    """Return the header that names a unit."""
-    found = text(value)
-    matched = HEADER.fullmatch(found)
-    if not matched:
-        guess = next(
-            (form for form in (found.lower(), f"header:{found.lower()}") if HEADER.fullmatch(form)), None
-        )
-        if found.startswith("header:x-rollout-"):
-            raise Unfit("must not begin with x-rollout-: such headers are taken from clients")
-        what = "must be header: and a header's name in lower case, such as header:x-user-id"
-        raise Unfit(what, did_you_mean(guess))
-    return matched[1]
+    microseconds: int
 
 
 def duration_s(value: object) -> float:
     """Return seconds, more than none and at most 366 days."""
     form = "a duration such as 300ms, 90s, 30m, 24h or 14d"
-    matched = DURATION.fullmatch(_scalar(value, form).text)
+    matched = DURATION.fullmatch(scalar_of(value, form).text)
     if not matched:
-        raise Unfit(f"must be {form}")
+        raise Unfit(f"must be {form}", did_you_mean(_meant(scalar_of(value, form).text)))
     seconds = Decimal(matched[1]) * UNIT_MS[matched[2]] / 1_000
     if not Decimal("0.001") <= seconds <= LONGEST_S:
         raise Unfit("must be from 1ms to 366d")
     return float(seconds)
+
+
+def _meant(written: str) -> str | None:
+    """Return what was meant by `1h30m`, `30 min` or `1w`."""
+    if not OTHER_DURATIONS.fullmatch(written):
+        return None
+    parts = ONE_OF_OTHERS.findall(written)
+    seconds = sum(int(number) * OTHER_UNITS_S[unit] for number, unit in parts)
+    guess = duration_text(seconds)
+    return guess if 0 < seconds <= LONGEST_S and DURATION.fullmatch(guess) else None
 
 
 def duration_us(value: object) -> int:
@@ -190,12 +83,21 @@ def weight_bp(value: object) -> int:
     return int(found)
 
 
+def part_bp(value: object) -> int:
+    """Return a percentage of the whole as basis points."""
+    found = weight_bp(value)
+    if found > WHOLE_BP:
+        raise Unfit("must be at most 100%")
+    return found
+
+
 def whole_number(value: object) -> int:
     """Return a number of things."""
     form = "a whole number such as 500"
-    scalar = _scalar(value, form)
+    scalar = scalar_of(value, form)
     if scalar.is_quoted or not WHOLE_NUMBER.fullmatch(scalar.text):
-        raise Unfit(f"must be {form}")
+        is_only_quoted = scalar.is_quoted and WHOLE_NUMBER.fullmatch(scalar.text)
+        raise Unfit(f"must be {form}", "write it without quotes" if is_only_quoted else None)
     return int(scalar.text)
 
 
@@ -207,18 +109,24 @@ def quantile(value: object) -> float:
     return float(found)
 
 
-def level(value: object) -> float:
-    """Return what is known of a metric: a number or a percentage."""
+def level(value: object) -> float | Span:
+    """Return what is known of a metric: a number, a percentage or, of a latency, a duration."""
     form = "a number such as 3.1, a percentage such as 12%, or keys `mean` and `sd`"
-    scalar = _scalar(value, form)
-    if PERCENTAGE.fullmatch(scalar.text):
-        return float(_percentage(scalar))
-    return float(_number(scalar, form))
+    scalar = scalar_of(value, form)
+    if DURATION.fullmatch(scalar.text):
+        return Span(duration_us(scalar))
+    return bound(scalar, form)
 
 
-def deviation(value: object) -> float:
-    """Return a standard deviation."""
-    found = level(value)
+def bound(value: object, form: str = "a number such as 0.9 or a percentage such as 90%") -> float:
+    """Return a number, perhaps written as a percentage."""
+    scalar = scalar_of(value, form)
+    return float(_percentage(scalar) if PERCENTAGE.fullmatch(scalar.text) else _number(scalar, form))
+
+
+def positive(value: object) -> float:
+    """Return a number of more than nothing."""
+    found = bound(value, "a number such as 500")
     if found <= 0:
         raise Unfit("must be more than 0")
     return found
@@ -234,38 +142,16 @@ def per_second(value: object) -> float:
     return _rate(value, "s", "200/s")
 
 
-Word = TypeVar("Word", bound=StrEnum)
-
-
-def one_of(words: Iterable[Word]) -> Callable[[object], Word]:
-    """Return the function that takes one of a few words, and guesses which was meant by another."""
-    known = {word.value: word for word in words}
-
-    def word_of(value: object) -> Word:
-        form = choices(known)
-        found = _scalar(value, form).text
-        if found not in known:
-            raise Unfit(f"must be {form}", did_you_mean(nearest(found, known)))
-        return known[found]
-
-    return word_of
-
-
-def _scalar(value: object, form: str) -> Scalar:
-    if not isinstance(value, Scalar) or value.is_null:
-        raise Unfit(f"must be {form}")
-    return value
-
-
 def _number(value: object, form: str) -> Decimal:
-    scalar = _scalar(value, form)
+    scalar = scalar_of(value, form)
     if scalar.is_quoted or not NUMBER.fullmatch(scalar.text):
-        raise Unfit(f"must be {form}")
+        is_only_quoted = scalar.is_quoted and NUMBER.fullmatch(scalar.text)
+        raise Unfit(f"must be {form}", "write it without quotes" if is_only_quoted else None)
     return Decimal(scalar.text)
 
 
 def _percentage(value: object) -> Decimal:
-    scalar = _scalar(value, "a percentage such as 5%")
+    scalar = scalar_of(value, "a percentage such as 5%")
     matched = PERCENTAGE.fullmatch(scalar.text)
     if not matched:
         guess = f"{scalar.text}%" if WHOLE_NUMBER.fullmatch(scalar.text) else None
@@ -274,7 +160,7 @@ def _percentage(value: object) -> Decimal:
 
 
 def _rate(value: object, unit: str, example: str) -> float:
-    matched = RATE.fullmatch(_scalar(value, f"a rate such as {example}").text)
+    matched = RATE.fullmatch(scalar_of(value, f"a rate such as {example}").text)
     if not matched or matched[2] != unit:
         raise Unfit(f"must be a rate such as {example}")
     rate = float(matched[1])

@@ -14,10 +14,11 @@ from rollout.errors import Problem, WrongPolicy
 from rollout.policyfile.build import policy_of
 from rollout.policyfile.cautions import cautions
 from rollout.policyfile.combinations import impossible
+from rollout.policyfile.composing import TOO_MUCH, Document, Fault, compose
 from rollout.policyfile.draft import draft
 from rollout.policyfile.faults import complaints
-from rollout.policyfile.finding import Complaint, Finding, Severity, place, statement
-from rollout.policyfile.nodes import Fault, Keys, Node, compose, plain, shown, walk, written
+from rollout.policyfile.finding import Complaint, Finding, Path, Severity, place, statement
+from rollout.policyfile.nodes import Keys, Node, plain, shown, walk, written
 from rollout.policyfile.shapes import File
 
 MAXIMUM_BYTES: Final = 256 * 1024
@@ -48,7 +49,7 @@ def read_file(path: FilePath, file: str | None = None) -> Reading:
 def read_bytes(content: bytes, file: str) -> Reading:
     """Read what a file holds; more than 256 KiB is refused before any of it is read."""
     if len(content) > MAXIMUM_BYTES:
-        fault = Fault(None, (), "larger than 256 KiB", "name a policy, not another file")
+        fault = Fault(None, (), "larger than 256 KiB", TOO_MUCH)
         return Reading(file, None, (_of_fault(fault, file, None),))
     try:
         text = content.decode()
@@ -67,17 +68,22 @@ def read(text: str, file: str) -> Reading:
     document = compose(text)
     faults = [_of_fault(fault, file, document.root) for fault in document.faults]
     if document.root is None:
-        return Reading(file, None, tuple(faults))
+        return Reading(file, None, _sorted(faults))
     checked, found = _check(document.root)
-    findings = _sorted([*faults, *(located(complaint, file, document.root) for complaint in found)])
-    runs = checked is not None and all(finding.severity is Severity.WARNING for finding in findings)
+    known = [complaint for complaint in found if not _is_hidden(complaint.path, document)]
+    findings = _sorted([*faults, *(located(complaint, file, document.root) for complaint in known)])
+    runs = all(finding.severity is Severity.WARNING for finding in findings)
     policy = policy_of(checked) if checked is not None and runs else None
     return Reading(file, policy, findings, document.root)
 
 
 def parse(text: str, file: str) -> Policy:
-    """Return the policy of a text; raises `WrongPolicy` with every error, and keeps warnings to itself."""
-    reading = read(text, file)
+    """Return the policy of a text, as `required` does."""
+    return required(read(text, file))
+
+
+def required(reading: Reading) -> Policy:
+    """Return the policy that was read; raises `WrongPolicy` with every error, and says no warning."""
     if reading.policy is None:
         errors = [finding for finding in reading.findings if finding.severity is Severity.ERROR]
         raise WrongPolicy(
@@ -104,7 +110,13 @@ def _check(root: Node) -> tuple[File | None, list[Complaint]]:
     if len(strange) > 1 or not isinstance(root, Keys):
         return None, strange or found
     parts = draft(content)
+    if not parts.written:
+        return checked, found
     return checked, [*found, *impossible(parts), *cautions(parts)]
+
+
+def _is_hidden(path: Path, document: Document) -> bool:
+    return any(path[:length] in document.hidden for length in range(len(path) + 1))
 
 
 def _of_fault(fault: Fault, file: str, root: Node | None) -> Finding:

@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
-from scipy.optimize import elementwise
 
 from rollout.stats import arrays, tails
 from rollout.stats.arrays import FloatArray
@@ -15,6 +14,8 @@ from rollout.stats.interval import Interval
 
 _FAR_LOGIT: Final = 700.0
 _ROOT_STEPS: Final = 200
+_ROOT_ENOUGH: Final = 1e-9
+"""Newton's error after a step is about the step squared: one as small as this was the last."""
 
 
 def log_dirichlet(counts: ArrayLike, shares: ArrayLike, *, concentration: ArrayLike) -> FloatArray:
@@ -102,17 +103,28 @@ def _log_e(s: FloatArray, failures: FloatArray, p0: FloatArray, k: FloatArray) -
 
 def _lower_edge(s: FloatArray, failures: FloatArray, room: FloatArray) -> FloatArray:
     """Return the p below s/n at which n KL(s/n‖p) uses up the room; 0 where that lies below e^-700."""
-    hits = np.where(s > 0, s, 1.0)
-    estimate = np.where(
-        failures > 0, np.log(hits) - np.log(np.where(failures > 0, failures, 1.0)), _FAR_LOGIT
-    )
-
-    def excess(logit: FloatArray, s_: FloatArray, failures_: FloatArray, room_: FloatArray) -> FloatArray:
-        return _divergence(s_, failures_, special.expit(logit), special.expit(-logit)) - room_
-
-    bracket = (np.full_like(estimate, -_FAR_LOGIT), estimate)
-    found = elementwise.find_root(excess, bracket, args=(hits, failures, room), maxiter=_ROOT_STEPS)
-    return np.where(found.success, special.expit(np.asarray(found.x)), 0.0)
+    n = s + failures
+    hits, trials = np.where(s > 0, s, 1.0), np.where(n > 0, n, 1.0)
+    misses = np.where(s > 0, failures, 1.0)
+    # In the logit the divergence is convex, and above its asymptote on the left, whose root is the least
+    # that the edge can be. From a parabola's guess one of Newton's steps leads to the left of the edge, if
+    # it was not there before, and the others go up and never beyond it.
+    entropy = special.xlogy(hits, hits / trials) + special.xlogy(misses, np.maximum(misses, 1.0) / trials)
+    least = np.maximum((entropy - room) / hits, -_FAR_LOGIT)
+    spread = np.sqrt(2.0 * room * trials / (hits * np.where(misses > 0, misses, hits)))
+    logit = np.where(misses > 0, np.log(hits / np.where(misses > 0, misses, hits)) - spread, least)
+    logit = np.maximum(logit, least)
+    going = (s > 0) & (least > -_FAR_LOGIT)
+    for _ in range(_ROOT_STEPS):
+        share, rest = special.expit(logit), special.expit(-logit)
+        excess = _divergence(hits, misses, share, rest) - room
+        step = arrays.divided(excess, hits * rest - misses * share)
+        # Whoever has arrived stays: the others must not change it.
+        logit = np.where(going, np.maximum(logit + step, least), logit)
+        going = going & (np.abs(step) > _ROOT_ENOUGH * np.maximum(np.abs(logit), 1.0))
+        if not np.any(going):
+            break
+    return np.where((s > 0) & (least > -_FAR_LOGIT), special.expit(logit), 0.0)
 
 
 def _divergence(s: FloatArray, failures: FloatArray, p: FloatArray, q: FloatArray) -> FloatArray:

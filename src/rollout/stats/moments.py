@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, fields
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -180,6 +180,9 @@ class JointMoments:
         return Moments.of(self.n, self.mean[..., index], np.maximum(self.scatter[..., index, index], 0.0))
 
 
+Sample = TypeVar("Sample", Moments, JointMoments)
+
+
 def merged(moments: Moments, axis: int = -1) -> Moments:
     """Return disjoint samples merged along an axis.
 
@@ -195,24 +198,25 @@ def merged(moments: Moments, axis: int = -1) -> Moments:
     return Moments.of(np.squeeze(n, axis=axis), np.squeeze(mean, axis=axis), ss)
 
 
-def since_each(moments: Moments, axis: int = -1) -> Moments:
+def since_each(moments: Sample, axis: int = -1) -> Sample:
     """Return, at each place of an axis, all from there to its end, merged: the daily starts of harm tests.
 
     Formula: m_d + m_{d+1} + … as in `merged`. Source: Chan, Golub & LeVeque 1983. Assumes: as `merged`.
     Exact.
     """
-    parts = [np.moveaxis(array, axis, 0) for array in (moments.n, moments.mean, moments.ss)]
+    kind, place = type(moments), range(moments.n.ndim)[axis]
+    parts = [np.moveaxis(getattr(moments, field.name), place, 0) for field in fields(moments)]
     days = len(parts[0])
-    if days == 0:
+    if days <= 1:
         return moments
-    running = Moments(*(part[-1] for part in parts))
+    running = kind(*(part[-1] for part in parts))
     found = [running]
     for day in range(days - 2, -1, -1):
-        running = Moments(*(part[day] for part in parts)) + running
+        running = kind(*(part[day] for part in parts)) + running
         found.append(running)
     found.reverse()
-    stacked = (np.stack([getattr(one, name) for one in found]) for name in ("n", "mean", "ss"))
-    return Moments.of(*(np.moveaxis(array, 0, axis) for array in stacked))
+    stacked = (np.stack([getattr(one, field.name) for one in found], axis=place) for field in fields(moments))
+    return kind(*stacked)
 
 
 def _sums(group: IntArray, values: FloatArray, groups: int) -> FloatArray:

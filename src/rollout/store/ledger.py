@@ -13,11 +13,12 @@ from rollout.domain.experiment import ENDED, Experiment, Phase
 from rollout.domain.history import Entry
 from rollout.domain.policy import Policy
 from rollout.domain.verdict import Judgement
+from rollout.domain.wish import Wish
 from rollout.errors import Problem, RequestRefused, Stop
 from rollout.ports import Standing
 from rollout.store.database import Database
 from rollout.store.ledger_json import Unreadable, read, written
-from rollout.store.ledger_tables import DecisionRow, ExperimentRow, RevisionRow
+from rollout.store.ledger_tables import AmendmentRow, DecisionRow, ExperimentRow, RevisionRow
 
 # The policy is frozen: it stands once, beside its revision, and not in every state.
 _BESIDE: Final = frozenset({"policy"})
@@ -73,25 +74,34 @@ class SqlLedger:
         uid = seen.experiment.uid
         if (experiment.uid, experiment.revision) != (uid, seen.experiment.revision):
             raise ValueError(f"{experiment.uid} is not what was seen as {uid}")
-        entries = seen.last.number if seen.last is not None else 0
-        if entry is not None and entry.number != entries + 1:
-            raise ValueError(f"{uid}: entry {entry.number} does not follow entry {entries}")
-        with self._database.write() as connection:
-            moved = connection.execute(
-                update(ExperimentRow)
-                .where(col(ExperimentRow.uid) == uid, col(ExperimentRow.version) == seen.version)
-                .values(
-                    version=seen.version + 1,
-                    entries=entries if entry is None else entry.number,
-                    state=written(experiment, without=_BESIDE),
-                )
-            )
-            if moved.rowcount != 1:
+        if entry is not None and entry.number != _entries(seen) + 1:
+            raise ValueError(f"{uid}: entry {entry.number} does not follow entry {_entries(seen)}")
+        with self._database.write() as connection, Session(connection) as session:
+            if not _moved(session, seen, experiment, entry):
                 return False
             if entry is not None:
-                with Session(connection) as session:
-                    session.add(self._row(experiment, entry))
-                    session.flush()
+                session.add(self._row(experiment, entry))
+                session.flush()
+        return True
+
+    def revise(self, seen: Standing, experiment: Experiment, now_us: int, *, text: str = "") -> bool:
+        """Record a run under a changed policy, if it still stands as seen; return whether.
+
+        The policies that it had before are kept: a decision names the one that it rests on.
+        """
+        before = seen.experiment
+        if experiment.uid != before.uid or experiment.revision - before.revision not in {0, 1}:
+            raise ValueError(
+                f"{experiment.uid}, revision {experiment.revision}, does not follow {before.uid}"
+            )
+        with self._database.write() as connection, Session(connection) as session:
+            if not _moved(session, seen, experiment, None):
+                return False
+            if experiment.revision > before.revision:
+                session.add(self._revision(experiment, text))
+            else:
+                session.add(self._amendment(experiment, _amendments(session, experiment), now_us, text))
+            session.flush()
         return True
 
     def history(self, uid: str) -> tuple[Entry, ...]:
@@ -121,7 +131,10 @@ class SqlLedger:
             entries=0,
             state=written(run, without=_BESIDE),
         )
-        revision = RevisionRow(
+        return experiment, self._revision(run, text)
+
+    def _revision(self, run: Experiment, text: str) -> RevisionRow:
+        return RevisionRow(
             uid=run.uid,
             revision=run.revision,
             began_us=run.started_us,
@@ -129,17 +142,27 @@ class SqlLedger:
             policy=written(run.policy),
             text=text,
         )
-        return experiment, revision
+
+    def _amendment(self, run: Experiment, before: int, now_us: int, text: str) -> AmendmentRow:
+        return AmendmentRow(
+            uid=run.uid,
+            revision=run.revision,
+            number=before + 1,
+            at_us=now_us,
+            digest=self._digest(run.policy),
+            policy=written(run.policy),
+            text=text,
+        )
 
     def _standing(self, session: Session, uid: str, version: int) -> Standing:
         known = self._read.get(uid)
         if known is not None and known.version == version:
             return known
         row = session.exec(select(ExperimentRow).where(col(ExperimentRow.uid) == uid)).one()
-        frozen = session.get_one(RevisionRow, (uid, row.revision))
+        frozen = _policy(session, uid, row.revision)
         last = None if row.entries == 0 else session.get_one(DecisionRow, (uid, row.entries))
         try:
-            policy = read(Policy, frozen.policy)
+            policy = read(Policy, frozen)
             experiment = read(Experiment, row.state, policy=policy)
         except Unreadable as error:
             raise _unreadable(uid, error) from None
@@ -155,6 +178,8 @@ class SqlLedger:
             action=entry.decision.action.value,
             reason=entry.decision.reason.name,
             metric=entry.decision.metric,
+            arm=entry.decision.arm,
+            wish=None if entry.decision.wish is None else written(entry.decision.wish),
             phase=entry.phase.value,
             step=entry.step,
             watermark_us=entry.watermark_us,
@@ -162,14 +187,51 @@ class SqlLedger:
         )
 
 
+def _entries(seen: Standing) -> int:
+    return 0 if seen.last is None else seen.last.number
+
+
+def _moved(session: Session, seen: Standing, after: Experiment, entry: Entry | None) -> bool:
+    """Write a run's next state, if it still stands as seen; return whether."""
+    moved = session.connection().execute(
+        update(ExperimentRow)
+        .where(col(ExperimentRow.uid) == after.uid, col(ExperimentRow.version) == seen.version)
+        .values(
+            version=seen.version + 1,
+            revision=after.revision,
+            entries=_entries(seen) if entry is None else entry.number,
+            state=written(after, without=_BESIDE),
+        )
+    )
+    return moved.rowcount == 1
+
+
+def _amendments(session: Session, run: Experiment) -> int:
+    """Return how often a revision's policy was changed so far."""
+    newest = _newest_amendment(session, run.uid, run.revision)
+    return 0 if newest is None else newest.number
+
+
+def _newest_amendment(session: Session, uid: str, revision: int) -> AmendmentRow | None:
+    own = select(AmendmentRow).where(col(AmendmentRow.uid) == uid, col(AmendmentRow.revision) == revision)
+    return session.exec(own.order_by(col(AmendmentRow.number).desc())).first()
+
+
+def _policy(session: Session, uid: str, revision: int) -> str:
+    """Return the policy that a revision has now, as it was written into the ledger."""
+    newest = _newest_amendment(session, uid, revision)
+    return session.get_one(RevisionRow, (uid, revision)).policy if newest is None else newest.policy
+
+
 def _entry(row: DecisionRow) -> Entry:
     try:
         if row.reason not in Reason.__members__:
             raise Unreadable(f"no reason is called {row.reason!r}")
+        wish = None if row.wish is None else read(Wish, row.wish)
         return Entry(
             number=row.number,
             at_us=row.at_us,
-            decision=Decision(Reason[row.reason], row.metric),
+            decision=Decision(Reason[row.reason], row.metric, row.arm, wish),
             phase=Phase(row.phase),
             step=row.step,
             judgement=read(Judgement, row.judgement),

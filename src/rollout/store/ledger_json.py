@@ -72,10 +72,22 @@ def _value(kind: Any, content: object, where: str) -> object:  # noqa: ANN401 (a
         return _tuple(inner, content, where)
     if origin is Mapping:
         found = _expect(dict, content, where)
-        return {key: _value(inner[1], part, f"{where}.{key}") for key, part in found.items()}
+        return {
+            _key(inner[0], key, where): _value(inner[1], part, f"{where}.{key}")
+            for key, part in found.items()
+        }
     if is_dataclass(kind):
         return _built(kind, content, where, {})
     return _scalar(kind, content, where)
+
+
+def _key(kind: Any, key: str, where: str) -> object:  # noqa: ANN401
+    """Return a key as it was: JSON has text alone."""
+    if kind is str:
+        return key
+    if not key.isdecimal() or str(int(key)) != key:
+        raise Unreadable(f"{where}: the key {key!r} is no number")
+    return int(key)
 
 
 def _scalar(kind: Any, content: object, where: str) -> object:  # noqa: ANN401

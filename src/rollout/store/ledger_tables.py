@@ -34,6 +34,20 @@ class RevisionRow(SQLModel, table=True):
     text: str
 
 
+class AmendmentRow(SQLModel, table=True):
+    """A policy that was changed while its revision went on; the newest one counts, and all are kept."""
+
+    __tablename__: ClassVar[str] = "amendment"
+    __table_args__ = (ForeignKeyConstraint(["uid", "revision"], ["revision.uid", "revision.revision"]),)
+    uid: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    at_us: int = Field(sa_type=BigInteger)
+    digest: str
+    policy: str
+    text: str
+
+
 class DecisionRow(SQLModel, table=True):
     """A recorded decision; rows are added and never changed."""
 
@@ -47,6 +61,8 @@ class DecisionRow(SQLModel, table=True):
     action: str
     reason: str
     metric: str | None
+    arm: int | None
+    wish: str | None
     phase: str
     step: int
     watermark_us: int | None = Field(sa_type=BigInteger)

@@ -1,0 +1,38 @@
+"""From a metric to what answers it: nothing, if it could not be measured."""
+
+from __future__ import annotations
+
+from rollout.domain.evidence import ArmEvidence
+from rollout.domain.measure import errors, fractions, latencies, limits, means, polls
+from rollout.domain.measure.measured import Measured, Polled
+from rollout.domain.policy import Metric, MetricType, Policy
+
+
+def measure(policy: Policy, metric: Metric, arm: ArmEvidence) -> Measured | Polled | None:
+    """Return what this look says of one candidate's metric, or None when it could not be measured."""
+    match metric.type:
+        case MetricType.BINARY:
+            binary = arm.binary.get(metric.name)
+            return None if binary is None else means.binary(policy, metric, binary)
+        case MetricType.MEAN | MetricType.RATIO | MetricType.COUNT:
+            mean = arm.means.get(metric.name)
+            return None if mean is None else means.mean(policy, metric, mean)
+        case MetricType.ERROR_RATE:
+            failed = arm.errors.get(metric.name)
+            return None if failed is None else errors.errors(policy, metric, failed)
+        case MetricType.THRESHOLD:
+            asked = arm.polls.get(metric.name)
+            return None if asked is None else polls.polled(metric, asked)
+        case MetricType.LATENCY if metric.max_us is not None:
+            limit = arm.limits.get(metric.name)
+            return None if limit is None else limits.limit(metric, limit)
+        case MetricType.LATENCY:
+            slower = arm.latencies.get(metric.name)
+            return None if slower is None else latencies.latency(slower)
+
+
+def measure_fallback(policy: Policy, arm: ArmEvidence) -> Measured | None:
+    """Return how well the candidate itself answers; there is no harm side, errors have their own metric."""
+    if arm.fallbacks is None:
+        return None
+    return fractions.kept(arm.fallbacks, policy.resilience.max_fallback)

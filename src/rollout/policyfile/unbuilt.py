@@ -1,0 +1,68 @@
+"""What a policy can ask for and nobody carries out yet: refused at the start, never ignored.
+
+When a feature arrives, its line goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from rollout.domain.policy import Metric, MetricType, Policy, Role, Version, WorkflowCall
+
+
+def _versions(policy: Policy) -> tuple[Version, ...]:
+    return (policy.baseline, *policy.candidates)
+
+
+def _has(policy: Policy, asks: Callable[[Metric], bool]) -> bool:
+    return any(asks(metric) for metric in policy.metrics)
+
+
+def _has_type(policy: Policy, kind: MetricType) -> bool:
+    return _has(policy, lambda metric: metric.type is kind)
+
+
+def _is_outcome_guardrail(metric: Metric) -> bool:
+    return metric.role is Role.GUARDRAIL and metric.type is MetricType.BINARY
+
+
+def _is_latency_guardrail(metric: Metric) -> bool:
+    return metric.role is Role.GUARDRAIL and metric.type is MetricType.LATENCY
+
+
+def _calls_workflows(policy: Policy) -> bool:
+    return any(isinstance(one, WorkflowCall) for one in (policy.actions.promote, policy.actions.rollback))
+
+
+UNBUILT: Final[tuple[tuple[str, Callable[[Policy], bool]], ...]] = (
+    ("spec.route.host", lambda policy: policy.host is not None),
+    ("spec.candidates: more than one", lambda policy: len(policy.candidates) > 1),
+    ("http2", lambda policy: any(version.http2 for version in _versions(policy))),
+    ("tls", lambda policy: any(version.tls is not None for version in _versions(policy))),
+    ("headers", lambda policy: any(version.headers for version in _versions(policy))),
+    ("credential", lambda policy: any(version.credential is not None for version in _versions(policy))),
+    ("healthCheck", lambda policy: any(version.health_check is not None for version in _versions(policy))),
+    ("spec.assignment.layer", lambda policy: policy.layer is not None),
+    ("spec.assignment.holdout", lambda policy: policy.holdout_bp > 0),
+    ("spec.assignment.match", lambda policy: bool(policy.match)),
+    ("metrics of type mean", lambda policy: _has_type(policy, MetricType.MEAN)),
+    ("metrics of type ratio", lambda policy: _has_type(policy, MetricType.RATIO)),
+    ("metrics of type count", lambda policy: _has_type(policy, MetricType.COUNT)),
+    ("metrics from prometheus", lambda policy: _has_type(policy, MetricType.THRESHOLD)),
+    ("covariates", lambda policy: _has(policy, lambda metric: metric.pre_window_s is not None)),
+    ("role observe", lambda policy: _has(policy, lambda metric: metric.role is Role.OBSERVE)),
+    ("guardrails from outcomes", lambda policy: _has(policy, _is_outcome_guardrail)),
+    ("guardrails on latency", lambda policy: _has(policy, _is_latency_guardrail)),
+    ("mirror steps", lambda policy: bool(policy.mirror_steps)),
+    ("warmup", lambda policy: any(stage.warmup_s > 0 for stage in policy.stages)),
+    ("approve steps", lambda policy: bool(policy.approvers)),
+    ("actions by workflowTemplate", _calls_workflows),
+    ("spec.notify", lambda policy: bool(policy.notify)),
+)
+"""Each feature as people write it, and whether a policy uses it."""
+
+
+def unbuilt(policy: Policy) -> tuple[str, ...]:
+    """Return what a policy asks for that is not carried out yet."""
+    return tuple(feature for feature, uses in UNBUILT if uses(policy))
