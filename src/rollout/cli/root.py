@@ -10,12 +10,16 @@ from rollout.errors import EXIT_CODE_MEANINGS
 
 # Found when asked for: a verb's module is read only when it runs or is listed.
 VERBS: Mapping[str, str] = {
+    "assign": "rollout.cli.assign",
     "completion": "rollout.cli.completion",
     "demo": "rollout.cli.demo",
+    "diff": "rollout.cli.diff",
     "explain": "rollout.cli.explain",
     "lint": "rollout.cli.lint",
+    "plan": "rollout.cli.plan",
     "report": "rollout.cli.report",
     "rollback": "rollout.cli.rollback",
+    "schema": "rollout.cli.schema",
     "settings": "rollout.cli.settings",
     "start": "rollout.cli.start",
     "status": "rollout.cli.status",
