@@ -1,0 +1,1 @@
+"""The plan of a policy: its clock, its efforts, its harm, its advice."""
