@@ -76,6 +76,33 @@ def family_table() -> list[Row]:
     return rows + [Row(name, (seconds / few * 1e6,)) for name, seconds in timing.fastest(harm).items()]
 
 
+def lines() -> list[str]:
+    """Measure both tables and return them as Markdown."""
+    return [*_by_size(main_table()), "", *_by_family(family_table())]
+
+
+def _by_size(rows: list[Row]) -> list[str]:
+    reference = rows[0]
+    sizes = " | ".join(f"{size:,} at once" for size in SIZES)
+    found = [f"| µs per metric; experiments: | {sizes} | ratio to ours | growth exponent |"]
+    found.append("|---|" + "---:|" * (len(SIZES) + 2))
+    for row in rows:
+        cells = [f"{value:,.2f} µs" for value in row.microseconds]
+        cells += ["–"] * (len(SIZES) - len(cells))
+        if len(row.microseconds) == 1:
+            cells = ["–", cells[0], "–"]
+        is_full = len(row.microseconds) == len(SIZES)
+        ratio = row.microseconds[-1] / reference.microseconds[-1]
+        growth = f"{growth_exponent(row):.2f}" if is_full else "1 (a loop)"
+        found.append(f"| {row.name} | " + " | ".join(cells) + f" | {ratio:,.1f} | {growth} |")
+    return found
+
+
+def _by_family(rows: list[Row]) -> list[str]:
+    found = ["| one test, of thousands in one call | each |", "|---|---:|"]
+    return found + [f"| {row.name} | {row.microseconds[0]:,.2f} µs |" for row in rows]
+
+
 def growth_exponent(row: Row) -> float:
     """Return the exponent with which a call's time grows from 100 to 1,000 experiments."""
     return float(np.log10(row.microseconds[2] * SIZES[2] / (row.microseconds[1] * SIZES[1])))
