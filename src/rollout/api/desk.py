@@ -184,7 +184,7 @@ def _refuse_unbuilt(policy: Policy) -> None:
     """Refuse what would be ignored: a policy that runs does all that it says."""
     features = unbuilt(policy)
     if features:
-        what = f"not carried out yet by this control plane: {', '.join(features)}"
+        what = f"not supported yet by this control plane: {', '.join(features)}"
         remedy = "remove it from the policy; lint and plan take it already"
         raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, Problem(policy.name, what, remedy))
 

@@ -13,13 +13,13 @@ from rollout.domain.look import Patience, looks
 from rollout.domain.measure.measured import Measured, Polled
 from rollout.domain.measure.metric import measure, measure_fallback
 from rollout.domain.policy import Policy
-from rollout.domain.question import FALLBACK, FALLBACK_WINDOW_S, Question, harm_bar, is_limit, questions
+from rollout.domain.question import FALLBACK, Question, harm_bar, is_limit, questions
 from rollout.domain.rows import Answer, Row, Writer
 from rollout.domain.verdict import Judgement, MirrorVerdict, Verdict
 from rollout.stats import arrays, slo
 from rollout.stats.arrays import BoolArray
 
-__all__ = ["FALLBACK", "FALLBACK_WINDOW_S", "Patience", "is_limit", "judge", "judge_many"]
+__all__ = ["FALLBACK", "Patience", "is_limit", "judge", "judge_many"]
 
 MIRROR_LIMIT: Final = 0.2
 """The share of copies that a shadow may fail before people are told."""

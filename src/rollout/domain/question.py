@@ -10,7 +10,7 @@ from rollout.stats import bars
 
 FALLBACK: Final = "fallback"
 """The name of the requirement that the candidate itself answers, which every policy with a fallback has."""
-FALLBACK_WINDOW_S: Final = 600.0
+_FALLBACK_WINDOW_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,13 @@ def questions(policy: Policy) -> tuple[Question, ...]:
     asked = tuple(Question(metric.name, metric.window_s, metric) for metric in policy.metrics)
     if not policy.resilience.falls_back:
         return asked
-    return (*asked, Question(FALLBACK, FALLBACK_WINDOW_S))
+    return (*asked, Question(FALLBACK, fallback_window_s(policy)))
+
+
+def fallback_window_s(policy: Policy) -> float:
+    """Return when a unit's fallbacks are counted: as soon as its errors are, at the latest in ten minutes."""
+    errors = (metric.window_s for metric in policy.metrics if metric.type is MetricType.ERROR_RATE)
+    return min([_FALLBACK_WINDOW_S, *errors])
 
 
 def is_limit(policy: Policy, name: str) -> bool:

@@ -18,8 +18,9 @@ from rollout.domain.evidence import (
     Evidence,
 )
 from rollout.domain.experiment import Experiment, Phase
-from rollout.domain.judge import FALLBACK_WINDOW_S, Patience
+from rollout.domain.judge import Patience
 from rollout.domain.policy import Metric, MetricType, Policy, Source
+from rollout.domain.question import fallback_window_s
 from rollout.domain.records import Enrolment, RatioSums, Run, Stratum, Successes
 from rollout.intake.fast_evidence import FastEvidence
 from rollout.intake.sums import CANDIDATE, added, fractions, joint
@@ -115,9 +116,7 @@ class RecordedEvidence:
         return None if closing is None else self._lake.ratio(run, counted, closing)
 
     def _fallbacks(self, experiment: Experiment, run: Run, marks: _Marks) -> ClosedFractions | None:
-        windows = [m.window_s for m in experiment.policy.metrics if m.type is MetricType.ERROR_RATE]
-        # Never longer than a judgement waits before it calls the fallback missing.
-        closing = self._closing(experiment, min([FALLBACK_WINDOW_S, *windows]), marks, marks.proxy_us)
+        closing = self._closing(experiment, fallback_window_s(experiment.policy), marks, marks.proxy_us)
         sums = None if closing is None else self._lake.ratio(run, Trouble.FALLBACK, closing)
         return fractions(sums) if sums else None
 

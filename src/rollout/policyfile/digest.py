@@ -10,12 +10,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import Any, Final
+from typing import Any
 
 from rollout.domain.policy import Policy
-
-AT_ONCE: Final = frozenset({"owner", "decide", "actions", "notify", "advance"})
-"""What takes effect at once; any other change is a new revision."""
+from rollout.domain.revise import AT_ONCE
 
 
 def digest(policy: Policy) -> str:

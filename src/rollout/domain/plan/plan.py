@@ -17,7 +17,7 @@ from rollout.domain.plan.openings import WEEK_S
 from rollout.domain.plan.parts import CopyPlan, MetricPlan, StepPlan
 from rollout.domain.plan.wording import answer, notes, question_words
 from rollout.domain.plan.words import count, span, written_span
-from rollout.domain.policy import WHOLE_BP, MetricType, Policy
+from rollout.domain.policy import WHOLE_BP, Policy
 from rollout.domain.question import questions
 
 SLOW_UNITS: Final = 2.0
@@ -93,10 +93,6 @@ def plan(policy: Policy, patience: Patience) -> Plan:
 
 def _room(policy: Policy, calendar: Calendar, one: Asked, patience: Patience) -> Room:
     window_s = one.question.window_s
-    if one.question.metric is None:
-        # The fallback is read as soon as the errors are.
-        errors = [each.window_s for each in policy.metrics if each.type is MetricType.ERROR_RATE]
-        window_s = min([window_s, *errors])
     return Room(policy, calendar, one, window_s + patience.grace_for(window_s) / 1e6)
 
 
