@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tests.calibration import page, power, running
 from tests.calibration.registry import all_traps
 from tests.calibration.trap import Finding, Trap
+from tests.simulate.null_page import kept
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BAD_USAGE = 2
@@ -110,7 +111,10 @@ def _write(found: running.Run) -> None:
 
     DOCS.mkdir(exist_ok=True)
     (DOCS / "calibration.svg").write_text(chart.drawn(found.findings), encoding="utf-8")
-    (DOCS / "calibration.md").write_text(page.written(found), encoding="utf-8")
+    file = DOCS / "calibration.md"
+    # Whole policies have a command of their own: `python -m tests.simulate`.
+    policies = kept(file.read_text(encoding="utf-8")) if file.exists() else ""
+    file.write_text(page.written(found) + policies, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ VERBS: Mapping[str, str] = {
     "rollback": "rollout.cli.rollback",
     "schema": "rollout.cli.schema",
     "settings": "rollout.cli.settings",
+    "simulate": "rollout.cli.simulate",
     "start": "rollout.cli.start",
     "status": "rollout.cli.status",
     "up": "rollout.cli.up",
