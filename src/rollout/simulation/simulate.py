@@ -13,7 +13,7 @@ import numpy as np
 from rollout.simulation.ending import Ending, Moment
 from rollout.simulation.lives import Course, Lives
 
-BLOCK: Final = 250
+BLOCK: Final = 500
 """Replicates that are drawn together; the bytes of a result depend on it, and not on the processes."""
 _POLL_S: Final = 0.2
 
