@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test quick check lint format-check ruff types floors format demo bench calibrate fuzz peers docs lock clean
+.PHONY: help setup test quick check lint format-check ruff types floors format demo bench calibrate nulls fuzz peers docs lock clean
 
 help: ## List what can be run (this text)
 	@echo "Usage: make TARGET [PYTHON=python3.12] [ARGS=\"…\"]"
@@ -53,6 +53,9 @@ bench: setup ## Run the benchmarks side by side with their peers
 
 calibrate: setup ## Show that every statistical promise holds, and that every wrong way is caught
 	@$(PY) -m tests.calibration $(ARGS)
+
+nulls: setup ## Live every example policy a thousand times where it must not promote, or not roll back
+	@$(PY) -m tests.simulate $(ARGS)
 
 fuzz: setup ## Lint 100,000 mutated policies: no crash, no hang, only clear sentences (ARGS="--first 7": others)
 	@$(PY) -m tests.policyfile.fuzz $(ARGS)

@@ -76,22 +76,52 @@ def blocks() -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("command", blocks())
-def test_every_command_of_the_readme_works(command: str, tmp_path: Path) -> None:
+def run_as_written(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command of the README where it may write, beside everything that the repository has."""
+    for entry in ROOT.iterdir():
+        (folder / entry.name).symlink_to(entry)
     program, *arguments = command.split()
     # Running the tests inside the tests would not end.
     asked = ["make", "--dry-run"] if program == "make" else [sys.executable, "-m", "rollout"]
     assert program in {"make", ".venv/bin/rollout"}
-    result = subprocess.run(
+    return subprocess.run(
         [*asked, *arguments],
-        cwd=ROOT,
-        env=environment(tmp_path),
+        cwd=folder,
+        env=environment(folder),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
+
+
+@pytest.mark.parametrize("command", blocks())
+def test_every_command_of_the_readme_works(command: str, tmp_path: Path) -> None:
+    result = run_as_written(command, tmp_path)
     assert result.returncode == 0, result.stderr
+
+
+EXAMPLES = sorted(file.stem for file in (ROOT / "policies").glob("*.yaml"))
+SHOWN = [command for command in blocks() if "churn" in command]
+
+
+@pytest.mark.parametrize("command", SHOWN)
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "churn"])
+def test_what_the_readme_does_with_one_example_works_with_each(
+    command: str, name: str, tmp_path: Path
+) -> None:
+    few = " --replicates 20 --every 6h" if " simulate " in command else ""
+    result = run_as_written(command.replace("churn", name) + few, tmp_path)
+    assert result.returncode == 0, result.stderr
+    policy = read((ROOT / "policies" / f"{name}.yaml").read_text(encoding="utf-8"), name).policy
+    assert policy is not None
+    assert policy.name in result.stdout
+
+
+def test_the_readme_plans_and_simulates_an_example_and_names_them_all() -> None:
+    assert {command.split()[1] for command in SHOWN} == {"plan", "simulate"}
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\(policies/(\w+)\.yaml\)", text)) == set(EXAMPLES)
 
 
 def test_the_settings_page_is_made_from_the_code() -> None:

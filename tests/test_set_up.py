@@ -210,5 +210,17 @@ def test_two_at_once_install_once(checkout: Checkout) -> None:
 def test_help_needs_nothing(checkout: Checkout) -> None:
     result = checkout.make()
     assert result.returncode == 0
-    for target in ("test", "check", "bench", "calibrate", "peers", "lock", "format", "docs", "clean"):
+    for target in (
+        "test",
+        "check",
+        "bench",
+        "calibrate",
+        "nulls",
+        "fuzz",
+        "peers",
+        "lock",
+        "format",
+        "docs",
+        "clean",
+    ):
         assert f"\n  {target} " in result.stdout

@@ -191,6 +191,20 @@ def test_a_group_that_a_policy_lacks_is_said(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("form", ["text", "json", "html"])
+def test_what_a_scenario_s_file_says_of_a_kind_that_a_policy_lacks_is_left_out(
+    tmp_path: Path, form: str
+) -> None:
+    shadow, scenario = str(ROOT / "policies" / "shadow.yaml"), str(SCENARIOS / "good.yaml")
+    said = ("simulate", shadow, "--scenario", scenario, "--replicates", "1", "--every", "1h", "-o", form)
+    result = run(*said, home=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    if form == "json":
+        assert json.loads(result.stdout)["leftOut"] == ["primary"]
+    else:
+        assert "Left out, because translate-v5-shadow has none of the kind: primary." in result.stdout
+
+
 @pytest.mark.parametrize("scenario", sorted(SCENARIOS.glob("*.yaml")), ids=lambda file: file.stem)
 def test_every_scenario_fits_the_first_policy(tmp_path: Path, scenario: Path) -> None:
     policy = str(ROOT / "policies" / "first.yaml")

@@ -25,7 +25,7 @@ def section(findings: Sequence[Finding]) -> str:
         "test at every look, stopped at the first p < 5 %. The bar is the policy's own risk and three",
         "Monte-Carlo standard errors.",
         "",
-        f"**{verdict}** `python -m tests.simulate --write` writes this section, the same bytes each time",
+        f"**{verdict}** `make nulls ARGS=--write` writes this section, the same bytes each time",
         f"(the seed is {SEED}; `--looks` and `--replicates` choose others).",
         "",
         *(f"| {' | '.join(row)} |" for row in (_HEAD, ("---",) * len(_HEAD), *map(_row, findings))),

@@ -157,10 +157,12 @@ class _Reader:
         return found
 
     def _effect(self, sentence: str) -> "Effect":
+        from rollout.simulation.levels import GROUPS
         from rollout.simulation.sentences import effect
 
         found = effect(sentence)
-        if wrong := misfit(self._policy, found.metric):
+        # A scenario fits many policies: a kind of metric that this one has none of is left out, and said.
+        if found.metric not in GROUPS and (wrong := misfit(self._policy, found.metric)):
             raise _Misfit(*wrong)
         return found
 

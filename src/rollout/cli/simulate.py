@@ -230,11 +230,12 @@ def _progress(color: "Color") -> "Iterator[Callable[[float], None]]":
 
 def _print(simulated: "Result", color: "Color") -> None:
     """Print the answer, the tables, and how to read them."""
-    from rollout.render.simulation_words import READING, answer, ends, harm, reasons, setting
+    from rollout.render.simulation_words import READING, answer, ends, harm, lacking, reasons, setting
 
     course = simulated.simulated.course
     write(f"{printable(course.policy.name)} in {printable(course.scenario.name)}: {answer(simulated)}\n")
     write(f"{printable(course.scenario.about)}\n" if course.scenario.about else "")
+    write(f"{printable(lacking(simulated))}\n" if lacking(simulated) else "")
     write(f"{setting(simulated)}\n\n")
     print_table(ends(simulated), color)
     write("\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rollout.simulation.ending import Outcome
+from rollout.simulation.levels import left_out
 from rollout.simulation.result import Account, Result, Spread
 
 
@@ -13,6 +14,7 @@ def document(result: Result) -> dict[str, object]:
         "policy": course.policy.name,
         "scenario": course.scenario.name,
         "about": course.scenario.about,
+        "leftOut": list(left_out(course.policy, course.scenario)),
         "replicates": len(simulated.endings),
         "seed": simulated.seed,
         "everyS": course.every_s,

@@ -9,7 +9,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from rollout.render.simulation_chart import simulation_chart
-from rollout.render.simulation_words import READING, answer, ends, harm, reasons, setting
+from rollout.render.simulation_words import READING, answer, ends, harm, lacking, reasons, setting
 from rollout.simulation.result import Result
 
 _TEMPLATE: Final = "simulation.html.jinja"
@@ -30,6 +30,7 @@ def simulation_page(result: Result) -> str:
         policy=course.policy,
         scenario=course.scenario,
         answer=answer(result),
+        lacking=lacking(result),
         setting=setting(result),
         # The picture is our own: numbers and fixed words, nothing that a person wrote.
         picture=Markup(simulation_chart(result)),  # noqa: S704

@@ -6,6 +6,7 @@ from typing import Final
 
 from rollout.domain.plan.words import count, percent, span
 from rollout.simulation.ending import Outcome
+from rollout.simulation.levels import left_out
 from rollout.simulation.result import Account, Result, Share, Spread
 
 ABSENT: Final = "–"
@@ -110,6 +111,15 @@ def harm(result: Result) -> str:
 
 def _ends(found: Spread) -> tuple[float, float, float]:
     return found.tenth, found.median, found.nine_tenths
+
+
+def lacking(result: Result) -> str:
+    """Say which part of the scenario means nothing for this policy, if any."""
+    course = result.simulated.course
+    names = left_out(course.policy, course.scenario)
+    if not names:
+        return ""
+    return f"Left out, because {course.policy.name} has none of the kind: {', '.join(names)}."
 
 
 def setting(result: Result) -> str:

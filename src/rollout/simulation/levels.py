@@ -71,6 +71,12 @@ def metrics_of(policy: Policy, name: str) -> tuple[str, ...]:
     )
 
 
+def left_out(policy: Policy, scenario: Scenario) -> tuple[str, ...]:
+    """Return the kinds of metrics that a scenario speaks of and a policy has none of."""
+    named = dict.fromkeys(effect.metric for effect in scenario.effects)
+    return tuple(name for name in named if not metrics_of(policy, name))
+
+
 def _aim(metric: Metric | None) -> float:
     """Return what `1x` of a metric is: its effect or margin, and of a goal the way that is better."""
     if metric is None:
