@@ -116,5 +116,7 @@ def look(
     after = evolve(run.experiment, judgement, decision, NOW_US)
     number = 1 if run.last is None else run.last.number + 1
     at_us = START_US + number * SECOND_US
-    entry = Entry(number, at_us, decision, after.phase, after.step, judgement, found.watermark_us)
+    entry = Entry(
+        number, at_us, decision, after.phase, after.step, judgement, found.watermark_us, 1, after.policy
+    )
     assert ledger.record(run, after, entry)

@@ -33,7 +33,12 @@ class StartingLedger(Ledger, Protocol):
 
 def entry(number: int, reason: Reason = Reason.STEP_UNFINISHED, *, phase: Phase = Phase.RUNNING) -> Entry:
     """Return a recorded look."""
-    return Entry(number, NOW_US + number, Decision(reason), phase, 0, judgement(), NOW_US)
+    return Entry(number, NOW_US + number, Decision(reason), phase, 0, judgement(), NOW_US, 1, POLICY)
+
+
+def resting_on(experiment: Experiment, look: Entry) -> Entry:
+    """Return a look at a run under its present policy."""
+    return replace(look, revision=experiment.revision, policy=experiment.policy)
 
 
 def moved(experiment: Experiment) -> Experiment:
@@ -80,7 +85,7 @@ def full_entry(number: int) -> Entry:
         observed=(Verdict("ctr", Finding.UNCLEAR, 2, interval=(-math.inf, 0.5), bound=-0.5),),
         mirrors=(MirrorVerdict(1, 90, 3, 0.5, 8.0),),
     )
-    return Entry(number, NOW_US + number, decision, Phase.PROMOTING, 1, seen, None)
+    return Entry(number, NOW_US + number, decision, Phase.PROMOTING, 1, seen, None, 1, POLICY)
 
 
 class LedgerContract:
@@ -155,11 +160,27 @@ class LedgerContract:
         (now,) = ledger.runs()
         assert now == Standing(revised, before.version + 1, entry(1))
         assert (now.experiment.revision, now.experiment.latches) == (2, {})
-        assert ledger.record(now, moved(now.experiment), entry(2))
-        assert ledger.history(now.experiment.uid) == (entry(1), entry(2))
+        second = resting_on(revised, entry(2))
+        assert ledger.record(now, moved(now.experiment), second)
+        assert ledger.history(now.experiment.uid) == (entry(1), second)
         ended = replace(now.experiment, phase=Phase.STOPPED)
-        assert ledger.record(ledger.runs()[0], ended, entry(3, Reason.PERSON_STOPS, phase=Phase.STOPPED))
+        last = resting_on(ended, entry(3, Reason.PERSON_STOPS, phase=Phase.STOPPED))
+        assert ledger.record(ledger.runs()[0], ended, last)
         assert ledger.start(POLICY, NOW_US + 3).experiment.revision == 3
+
+    def test_a_look_rests_on_the_policy_as_it_was_then(self, ledger: StartingLedger) -> None:
+        seen = ledger.start(POLICY, NOW_US)
+        looks = []
+        for number, owner in enumerate(("ann", "ben", "ann"), start=1):
+            amended = replace(seen.experiment, policy=replace(POLICY, owner=owner))
+            assert ledger.revise(seen, amended, NOW_US + number)
+            (seen,) = ledger.runs()
+            looks.append(resting_on(amended, entry(number)))
+            assert ledger.record(seen, amended, looks[-1])
+            (seen,) = ledger.runs()
+        assert ledger.history(seen.experiment.uid) == tuple(looks)
+        with pytest.raises(ValueError, match="rests on another policy"):
+            ledger.record(seen, seen.experiment, entry(4))
 
     def test_a_policy_is_not_changed_for_another_run(self, ledger: StartingLedger) -> None:
         seen = ledger.start(POLICY, NOW_US)

@@ -33,7 +33,9 @@ def lines() -> dict[str, MetricLine]:
         Verdict("gpu", Finding.SAFE, estimate=0.83),
     )
     judged = replace(judgement(), verdicts=(*judgement().verdicts, *found))
-    entry = Entry(1, NOW_US, Decision(Reason.STEP_UNFINISHED), run.phase, run.step, judged, NOW_US)
+    entry = Entry(
+        1, NOW_US, Decision(Reason.STEP_UNFINISHED), run.phase, run.step, judged, NOW_US, 1, run.policy
+    )
     return {line.name: line for line in report(run, (entry,)).metrics}
 
 

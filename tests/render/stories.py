@@ -50,7 +50,19 @@ def _told(errors: float, ending: tuple[tuple[Reason, str | None, Phase], ...]) -
             reason, metric, phase = ending[look - LOOKS + len(ending) - 1]
         judged = _judged(look, errors=errors, proven=look > LOOKS - 3)
         at_us = NOW_US + look * HOUR_US
-        entries.append(Entry(look, at_us, Decision(reason, metric), phase, step, judged, at_us - 60_000_000))
+        entries.append(
+            Entry(
+                number=look,
+                at_us=at_us,
+                decision=Decision(reason, metric),
+                phase=phase,
+                step=step,
+                judgement=judged,
+                watermark_us=at_us - 60_000_000,
+                revision=1,
+                policy=POLICY,
+            )
+        )
     return tuple(entries)
 
 

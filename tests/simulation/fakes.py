@@ -49,6 +49,8 @@ class MemoryLedger:
             raise ValueError(f"{experiment.uid} is not what was seen as {uid}")
         if entry is not None and entry.number != (seen.last.number if seen.last else 0) + 1:
             raise ValueError(f"entry {entry.number} does not follow")
+        if entry is not None and (entry.revision, entry.policy) != (experiment.revision, experiment.policy):
+            raise ValueError(f"entry {entry.number} rests on another policy")
         with self._turn:
             if self._runs[uid].version != seen.version:
                 return False

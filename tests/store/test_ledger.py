@@ -12,18 +12,14 @@ import pytest
 from sqlalchemy import text
 
 from rollout.domain.experiment import Experiment
-from rollout.domain.policy import Policy
 from rollout.domain.revise import revise
 from rollout.errors import Stop
+from rollout.policyfile.digest import digest
 from rollout.store.database import Database
 from rollout.store.ledger import SqlLedger
 from tests.contracts.ledger import LedgerContract, StartingLedger, entry, moved
 from tests.domain.examples import POLICY
 from tests.domain.scenes import NOW_US
-
-
-def digest(policy: Policy) -> str:
-    return f"digest of {policy.name}"
 
 
 def ledger_of(database: Database) -> SqlLedger:
@@ -69,7 +65,7 @@ def test_a_decision_names_the_policy_that_it_rests_on(database: Database) -> Non
         "hold",
         "STEP_UNFINISHED",
         "running",
-        f"digest of {POLICY.name}",
+        digest(POLICY),
         "kind: RolloutPolicy\n",
     )
 

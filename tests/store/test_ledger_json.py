@@ -22,7 +22,8 @@ from tests.domain.scenes import EXPERIMENT, NOW_US, judgement
 floats = st.floats(allow_nan=False)
 st.register_type_strategy(float, floats)
 texts = st.text(max_size=20)
-policies = st.builds(Policy)
+# Every field is drawn, those with a default too.
+policies = st.from_type(Policy)
 experiments = st.builds(Experiment, policy=policies, latches=st.dictionaries(texts, floats, max_size=3))
 judgements = st.builds(Judgement, latches=st.dictionaries(texts, floats, max_size=3))
 entries = st.builds(Entry, judgement=judgements)
@@ -56,7 +57,7 @@ def test_writing_is_canonical() -> None:
 
 
 def test_every_reason_comes_back() -> None:
-    entry = Entry(1, NOW_US, None, EXPERIMENT.phase, 0, judgement(), None)  # type: ignore[arg-type]
+    entry = Entry(1, NOW_US, None, EXPERIMENT.phase, 0, judgement(), None, 1, POLICY)  # type: ignore[arg-type]
     for reason in Reason:
         content = json.loads(written(entry)) | {"decision": {"reason": reason.name, "metric": None}}
         assert read(Entry, json.dumps(content)).decision.reason is reason

@@ -49,8 +49,8 @@ def experiment_answer(standing: Standing, since_us: int) -> ExperimentAnswer:
         step_weights_bp=(0,) * len(policy.mirror_steps) + tuple(step.weight_bp for step in policy.steps),
         started_at=moment(experiment.started_us),
         step_entered_at=moment(experiment.step_entered_us),
-        decision=None if last is None else _decision_answer(policy, last, since_us),
-        look=None if last is None else look_answer(policy, last),
+        decision=None if last is None else _decision_answer(last, since_us),
+        look=None if last is None else look_answer(last),
         rollback_wish=_wish_answer(experiment.rollback_wish),
         wish=_wish_answer(experiment.wish),
         stopped=tuple(policy.candidates[arm - 1].version for arm in sorted(experiment.stopped)),
@@ -85,31 +85,33 @@ def history_answer(
         name=experiment.policy.name,
         uid=experiment.uid,
         total=len(entries),
-        entries=tuple(entry_answer(experiment.policy, entry) for entry in page),
+        entries=tuple(entry_answer(entry) for entry in page),
         next_after=page[-1].number if len(rest) > len(page) else None,
     )
 
 
-def entry_answer(policy: Policy, entry: Entry) -> EntryAnswer:
+def entry_answer(entry: Entry) -> EntryAnswer:
     """Say what was decided at one look, and what was seen."""
     return EntryAnswer(
         number=entry.number,
+        revision=entry.revision,
         at=moment(entry.at_us),
         action=entry.decision.action.value,
         reason=entry.decision.reason.name,
         sentence=entry.decision.reason.meaning,
         metric=entry.decision.metric,
-        candidate=_candidate(policy, entry.decision.arm),
+        candidate=_candidate(entry.policy, entry.decision.arm),
         wish=_wish_answer(entry.decision.wish),
         phase=entry.phase.value,
         step=entry.step + 1,
-        look=look_answer(policy, entry),
+        steps=len(entry.policy.stages),
+        look=look_answer(entry),
     )
 
 
-def look_answer(policy: Policy, entry: Entry) -> LookAnswer:
+def look_answer(entry: Entry) -> LookAnswer:
     """Say what one look saw."""
-    judgement = entry.judgement
+    policy, judgement = entry.policy, entry.judgement
     return LookAnswer(
         at=moment(entry.at_us),
         watermark=None if entry.watermark_us is None else moment(entry.watermark_us),
@@ -171,14 +173,14 @@ def unbroken_since_us(last: Entry, entries: Sequence[Entry]) -> int:
     return since_us
 
 
-def _decision_answer(policy: Policy, last: Entry, since_us: int) -> DecisionAnswer:
+def _decision_answer(last: Entry, since_us: int) -> DecisionAnswer:
     return DecisionAnswer(
         number=last.number,
         action=last.decision.action.value,
         reason=last.decision.reason.name,
         sentence=last.decision.reason.meaning,
         metric=last.decision.metric,
-        candidate=_candidate(policy, last.decision.arm),
+        candidate=_candidate(last.policy, last.decision.arm),
         wish=_wish_answer(last.decision.wish),
         at=moment(last.at_us),
         since=moment(since_us),

@@ -91,16 +91,22 @@ def _timeline(experiment: "ExperimentAnswer", entries: "Sequence[EntryAnswer]") 
     """Write each move with the numbers it rests on, and between two moves what was waited for."""
     from rollout.cli.words import entry_line, moment, verdict_sentence
 
-    yield f"  {moment(experiment.started_at)}  started as revision {experiment.revision}"
-    for is_waiting, looks in groupby(entries, key=lambda entry: entry.action in WAITING):
-        if is_waiting:
-            yield from _waited(looks)
-            continue
-        for entry in looks:
-            yield f"  {entry_line(entry)}"
-            for verdict in entry.look.verdicts:
-                yield f"    {verdict_sentence(verdict)}"
-            yield f"    from then on: {entry.phase}, step {entry.step} of {experiment.steps}"
+    for revision, own in groupby(entries, key=lambda entry: entry.revision):
+        if revision == experiment.revision:
+            yield f"  {moment(experiment.started_at)}  started as revision {revision}"
+        else:
+            yield f"  revision {revision}, of whose evidence nothing counts any more"
+        for is_waiting, looks in groupby(own, key=lambda entry: entry.action in WAITING):
+            if is_waiting:
+                yield from _waited(looks)
+                continue
+            for entry in looks:
+                yield f"  {entry_line(entry)}"
+                for verdict in entry.look.verdicts:
+                    yield f"    {verdict_sentence(verdict)}"
+                yield f"    from then on: {entry.phase}, step {entry.step} of {entry.steps}"
+    if not entries:
+        yield f"  {moment(experiment.started_at)}  started as revision {experiment.revision}"
 
 
 def _waited(looks: "Iterable[EntryAnswer]") -> "Iterator[str]":

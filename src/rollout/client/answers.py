@@ -152,6 +152,7 @@ class EntryAnswer(Answer):
     """One recorded decision, the state that followed, and what it rests on."""
 
     number: int
+    revision: int = Field(description="Of the policy that it rests on; a new one discards all evidence.")
     at: AwareDatetime
     action: str
     reason: str
@@ -161,6 +162,7 @@ class EntryAnswer(Answer):
     wish: WishAnswer | None = None
     phase: str = Field(description="The phase that followed.")
     step: int = Field(description="The step that followed; counts from 1.")
+    steps: int = Field(description="How many steps its policy has.")
     look: LookAnswer
 
 

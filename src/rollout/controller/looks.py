@@ -46,6 +46,8 @@ class Album:
             step=after.step,
             judgement=look.judgement,
             watermark_us=look.watermark_us,
+            revision=after.revision,
+            policy=after.policy,
         )
 
     def state_is_due(self, before: Experiment, after: Experiment) -> bool:
@@ -56,7 +58,9 @@ class Album:
 
     def _is_kept(self, seen: Standing, after: Experiment, decision: Decision, look: Look) -> bool:
         last, before = seen.last, seen.experiment
-        if last is None or decision.wish is not None or _place(after) != _place(before):
+        if last is None or last.revision != after.revision:
+            return True
+        if decision.wish is not None or _place(after) != _place(before):
             return True
         since_us, age_us = look.at_us - last.at_us, look.at_us - before.started_us
         if decision != last.decision:

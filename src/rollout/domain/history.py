@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rollout.domain.decision import Decision
 from rollout.domain.experiment import Phase
+from rollout.domain.policy import Policy
 from rollout.domain.verdict import Judgement
 
 
@@ -21,3 +22,6 @@ class Entry:
     step: int
     judgement: Judgement
     watermark_us: int | None
+    revision: int
+    policy: Policy
+    """As it was then: a later revision has another one."""

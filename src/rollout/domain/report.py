@@ -68,7 +68,7 @@ class Report:
 def report(experiment: Experiment, entries: Sequence[Entry]) -> Report:
     """Return the report of a run; `entries` are its own, the oldest first."""
     policy = experiment.policy
-    found, seen = events(policy, entries), _on_trial(entries)
+    found, seen = events(entries), _on_trial([entry for entry in entries if _is_current(experiment, entry)])
     has_ended = experiment.phase in ENDED
     return Report(
         name=policy.name,
@@ -144,6 +144,11 @@ def _last_why(entries: Sequence[Entry]) -> str:
 
 def _shown(judgement: Judgement) -> tuple[Verdict, ...]:
     return (*judgement.verdicts, *judgement.observed)
+
+
+def _is_current(experiment: Experiment, entry: Entry) -> bool:
+    """Return whether a look rests on the present revision's evidence; an older one's is discarded."""
+    return entry.revision == experiment.revision
 
 
 def _on_trial(entries: Sequence[Entry]) -> Sequence[Entry]:

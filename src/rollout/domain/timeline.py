@@ -24,22 +24,28 @@ class Event:
     step: int
 
 
-def events(policy: Policy, entries: Sequence[Entry]) -> tuple[Event, ...]:
-    """Return the looks at which something changed."""
-    firsts = entries[:1]
-    changed = [
-        later
-        for earlier, later in pairwise(entries)
-        if later.decision.action not in QUIET or later.decision != earlier.decision
-    ]
-    return tuple(
-        Event(entry.at_us, _what(policy, entry), worded(entry), entry.phase, entry.step)
-        for entry in (*firsts, *changed)
-    )
+def events(entries: Sequence[Entry]) -> tuple[Event, ...]:
+    """Return the looks at which something changed, and where a new revision began."""
+    found = [_event(entry) for entry in entries[:1]]
+    for earlier, later in pairwise(entries):
+        is_revised = later.revision != earlier.revision
+        if is_revised:
+            what = f"Revision {later.revision} begun: the policy was changed"
+            found.append(Event(later.at_us, what, _ANEW, later.phase, later.step))
+        if is_revised or later.decision.action not in QUIET or later.decision != earlier.decision:
+            found.append(_event(later))
+    return tuple(found)
 
 
-def _what(policy: Policy, entry: Entry) -> str:
-    action = entry.decision.action
+_ANEW: Final = "evidence, proofs and approvals of the revision before no longer count"
+
+
+def _event(entry: Entry) -> Event:
+    return Event(entry.at_us, _what(entry), worded(entry), entry.phase, entry.step)
+
+
+def _what(entry: Entry) -> str:
+    policy, action = entry.policy, entry.decision.action
     override = " (a person overruled the policy)" if entry.decision.reason in OVERRIDES else ""
     if action is Action.ADVANCE:
         return f"Advanced to {weight(policy, entry.step)} of the units{override}"

@@ -76,6 +76,8 @@ class SqlLedger:
             raise ValueError(f"{experiment.uid} is not what was seen as {uid}")
         if entry is not None and entry.number != _entries(seen) + 1:
             raise ValueError(f"{uid}: entry {entry.number} does not follow entry {_entries(seen)}")
+        if entry is not None and (entry.revision, entry.policy) != (experiment.revision, experiment.policy):
+            raise ValueError(f"{uid}: entry {entry.number} rests on another policy than the run's")
         with self._database.write() as connection, Session(connection) as session:
             if not _moved(session, seen, experiment, entry):
                 return False
@@ -110,7 +112,14 @@ class SqlLedger:
             rows = session.exec(
                 select(DecisionRow).where(col(DecisionRow.uid) == uid).order_by(col(DecisionRow.number))
             )
-            return tuple(_entry(row) for row in rows)
+            policies: dict[tuple[int, str], Policy] = {}
+            found = []
+            for row in rows:
+                key = (row.revision, row.policy_digest)
+                if key not in policies:
+                    policies[key] = _policy_of(session, row)
+                found.append(_entry(row, policies[key]))
+            return tuple(found)
 
     def _release(self, session: Session, before: ExperimentRow) -> None:
         """Let go of the route of a run that has ended; refuse while it has not."""
@@ -166,7 +175,8 @@ class SqlLedger:
             experiment = read(Experiment, row.state, policy=policy)
         except Unreadable as error:
             raise _unreadable(uid, error) from None
-        return Standing(experiment, row.version, None if last is None else _entry(last))
+        entry = None if last is None else _entry(last, _policy_of(session, last))
+        return Standing(experiment, row.version, entry)
 
     def _row(self, experiment: Experiment, entry: Entry) -> DecisionRow:
         return DecisionRow(
@@ -223,7 +233,24 @@ def _policy(session: Session, uid: str, revision: int) -> str:
     return session.get_one(RevisionRow, (uid, revision)).policy if newest is None else newest.policy
 
 
-def _entry(row: DecisionRow) -> Entry:
+def _policy_of(session: Session, row: DecisionRow) -> Policy:
+    """Return the policy that a decision rests on: its revision's, as it was at that time."""
+    frozen = session.get_one(RevisionRow, (row.uid, row.revision))
+    written_down = frozen.policy
+    if frozen.digest != row.policy_digest:
+        amended = select(AmendmentRow.policy).where(
+            col(AmendmentRow.uid) == row.uid,
+            col(AmendmentRow.revision) == row.revision,
+            col(AmendmentRow.digest) == row.policy_digest,
+        )
+        written_down = session.exec(amended.limit(1)).one()
+    try:
+        return read(Policy, written_down)
+    except Unreadable as error:
+        raise _unreadable(f"{row.uid}, revision {row.revision}", error) from None
+
+
+def _entry(row: DecisionRow, policy: Policy) -> Entry:
     try:
         if row.reason not in Reason.__members__:
             raise Unreadable(f"no reason is called {row.reason!r}")
@@ -236,6 +263,8 @@ def _entry(row: DecisionRow) -> Entry:
             step=row.step,
             judgement=read(Judgement, row.judgement),
             watermark_us=row.watermark_us,
+            revision=row.revision,
+            policy=policy,
         )
     except ValueError as error:
         raise _unreadable(f"{row.uid}, decision {row.number}", error) from None

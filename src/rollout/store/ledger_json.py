@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from functools import cache
@@ -67,7 +67,7 @@ def _value(kind: Any, content: object, where: str) -> object:  # noqa: ANN401 (a
         present = [one for one in inner if one is not NoneType]
         if content is None and len(present) < len(inner):
             return None
-        return _value(present[0], content, where)
+        return _value(_meant(present, content), content, where)
     if origin is tuple:
         return _tuple(inner, content, where)
     if origin is Mapping:
@@ -79,6 +79,27 @@ def _value(kind: Any, content: object, where: str) -> object:  # noqa: ANN401 (a
     if is_dataclass(kind):
         return _built(kind, content, where, {})
     return _scalar(kind, content, where)
+
+
+def _meant(kinds: Sequence[Any], content: object) -> Any:  # noqa: ANN401 (as above)
+    """Return which of several kinds was written: their fields tell them apart, so JSON needs no tag."""
+    if isinstance(content, dict):
+        fitting = (kind for kind in kinds if is_dataclass(kind) and _fits(kind, content))
+        return next(fitting, kinds[0])
+    return kinds[0]
+
+
+def _fits(kind: Any, content: Mapping[str, object]) -> bool:  # noqa: ANN401 (as above)
+    return content.keys() <= _fields(kind).keys() and not _lacks(kind, content.keys())
+
+
+def _lacks(kind: Any, found: Collection[str]) -> list[str]:  # noqa: ANN401 (as above)
+    """Return the fields that should have been written and were not."""
+    return [
+        name
+        for name, (field, _) in _fields(kind).items()
+        if name not in found and field.default is MISSING and field.default_factory is MISSING
+    ]
 
 
 def _key(kind: Any, key: str, where: str) -> object:  # noqa: ANN401
@@ -130,14 +151,7 @@ def _built(kind: Any, content: object, where: str, given: Mapping[str, object]) 
     found = _expect(dict, content, where)
     known = _fields(kind)
     unknown = sorted(found.keys() - known.keys()) + sorted(found.keys() & given.keys())
-    missing = [
-        name
-        for name, (field, _) in known.items()
-        if name not in found
-        and name not in given
-        and field.default is MISSING
-        and field.default_factory is MISSING
-    ]
+    missing = _lacks(kind, found.keys() | given.keys())
     if unknown or missing:
         raise Unreadable(f"{where}: unknown {unknown}, missing {missing}")
     parts = {name: _value(known[name][1], part, f"{where}.{name}") for name, part in found.items()}
