@@ -113,7 +113,8 @@ def open_house(
         door = Door(hashing, spool, lambda: _metrics(ledger), now_us)
         intake = Intake(_lake_folder(place), counts, now_us=now_us, failing=loop.hurry)
         readiness = partial(_check, ledger, proxy)
-        _serve(held, place.control, _application(intake, door, _desk(ledger, loop), readiness, token))
+        desk = _desk(ledger, loop, traffic)
+        _serve(held, place.control, _application(intake, door, desk, readiness, token))
         client = held.enter_context(connect(place.control_url, token))
         for stream in _streams(place, proxy, spool, hashing, partial(_exposure_lag_us, traffic)):
             stop = threading.Event()
@@ -133,11 +134,12 @@ def _loop(place: Place, ledger: Ledger, counts: Counts, traffic: NodeTraffic, pa
     return Loop(ledger, Reconciler(world, patience=place.patience, passing=passing).tick)
 
 
-def _desk(ledger: SqlLedger, loop: Loop) -> Desk:
+def _desk(ledger: SqlLedger, loop: Loop, traffic: NodeTraffic) -> Desk:
     tools = Tools(
         read=read_bytes,
         refuse_impossible=refuse_impossible,
         render=page,
+        is_live=traffic.serves,
         recorded=loop.wake,
         now_us=now_us,
     )

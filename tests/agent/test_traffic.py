@@ -92,6 +92,19 @@ def test_splits_that_stay_write_nothing_but_are_published_again(node: Node) -> N
     assert node.splits(29, 30, 35, name="other") == [3, None, 2]
 
 
+def test_what_envoy_confirmed_is_served_until_something_else_is_asked_of_it(node: Node) -> None:
+    assert not node.traffic.serves(placement(0, 1))
+    node.publish(10, 1)
+    assert node.traffic.serves(placement(0, 1))
+    assert not node.traffic.serves(placement(0, 2))
+    assert not node.traffic.serves(replace(placement(0, 1), revision=2))
+    node.publish(20, 2, answer=NO)
+    assert not node.traffic.serves(placement(0, 2))
+    assert not node.traffic.serves(placement(0, 1))
+    node.publish(30, 2)
+    assert node.traffic.serves(placement(0, 2))
+
+
 def test_the_longest_request_is_that_of_any_policy_published_so_far(node: Node) -> None:
     assert node.traffic.longest_request_us is None
     slow = replace(POLICY, resilience=replace(POLICY.resilience, timeout_s=20.0))

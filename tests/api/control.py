@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from rollout.api.app import create_app
 from rollout.api.desk import Desk, StartingLedger, Tools
 from rollout.api.experiments import experiments_router, readiness_router
 from rollout.client.answers import ReportFormat
+from rollout.domain.assignment import Placement
 from rollout.domain.decision import Decision, Reason
 from rollout.domain.evidence import Evidence
 from rollout.domain.evolve import evolve
@@ -74,24 +75,31 @@ class House:
 
 
 @contextmanager
-def house(folder: Path) -> Iterator[House]:
+def house(folder: Path, *, is_live: Callable[[Placement], bool] = lambda _: True) -> Iterator[House]:
     """Serve a control plane whose ledger is in this folder."""
     database = Database.writer(folder / "control.db")
     ledger = SqlLedger(database, new_uid=lambda: secrets.token_hex(4), digest=digest)
     clock, changes = Clock(), list[int]()
     try:
-        with serving(control(ledger, clock, changes)) as url:
+        with serving(control(ledger, clock, changes, is_live=is_live)) as url:
             yield House(url, ledger, database, clock, changes)
     finally:
         database.close()
 
 
-def control(ledger: StartingLedger, clock: Clock, changes: list[int]) -> FastAPI:
+def control(
+    ledger: StartingLedger,
+    clock: Clock,
+    changes: list[int],
+    *,
+    is_live: Callable[[Placement], bool],
+) -> FastAPI:
     """Return the application over a ledger; it notes the changes that people make."""
     tools = Tools(
         read=read_bytes,
         refuse_impossible=refuse_impossible,
         render=render,
+        is_live=is_live,
         recorded=lambda: changes.append(clock()),
         now_us=clock,
     )

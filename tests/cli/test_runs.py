@@ -67,6 +67,17 @@ def test_start_says_what_was_started_and_twice_is_once(desk: Desk) -> None:
     assert json.loads(as_json.stdout)["is_new"] is False
 
 
+def test_start_waits_until_the_proxies_serve_the_route(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    (tmp_path / "churn.yaml").write_text(POLICY)
+    confirmed = iter([False, False])
+    with house(tmp_path, is_live=lambda _: next(confirmed, True)) as there:
+        result = Desk(tmp_path, there).type("start", "churn.yaml", "-o", "json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["experiment"]["traffic_is_live"] is True
+    assert list(confirmed) == []
+
+
 def test_two_starts_at_once_are_one(desk: Desk) -> None:
     with ThreadPoolExecutor(2) as threads:
         results = list(threads.map(lambda _: desk.type("start", "churn.yaml", "-o", "json"), range(2)))

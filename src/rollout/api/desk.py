@@ -53,6 +53,8 @@ class Tools:
     refuse_impossible: Callable[[Sequence[Placement]], None]
     """Raises `WrongTraffic` when the proxy cannot do what these placements ask for."""
     render: Callable[[Experiment, tuple[Entry, ...], ReportFormat], str]
+    is_live: Callable[[Placement], bool]
+    """Whether every proxy has confirmed a placement."""
     recorded: Callable[[], None]
     """Hears that a person changed the ledger, so that nobody waits for the next look."""
     now_us: Callable[[], int]
@@ -152,7 +154,8 @@ class Desk:
         raise Refusal(HTTPStatus.NOT_FOUND, Problem(name, "no such experiment", remedy))
 
     def _answer(self, run: Standing) -> ExperimentAnswer:
-        return experiment_answer(run, self._since_us(run))
+        is_live = self._tools.is_live(_placement(run.experiment))
+        return experiment_answer(run, self._since_us(run), is_live=is_live)
 
     def _since_us(self, run: Standing) -> int:
         """Return since when the last decision has been the same; the history is read once for each entry."""
@@ -168,9 +171,8 @@ class Desk:
     def _refuse_beside(self, others: Sequence[Experiment], policy: Policy) -> None:
         """Refuse a policy that cannot be served beside the experiments that are."""
         served = [run for run in others if run.phase is not Phase.RETIRED]
-        beside = [Placement(run.policy, run.revision, split_of(run)) for run in served]
         try:
-            self._tools.refuse_impossible([*beside, Placement(policy, 1, Split())])
+            self._tools.refuse_impossible([*map(_placement, served), Placement(policy, 1, Split())])
         except WrongTraffic as error:
             raise Refusal(HTTPStatus.CONFLICT, *error.problems) from None
         for run in served:
@@ -178,6 +180,10 @@ class Desk:
                 what = f"{run.policy.name} has the salt '{policy.salt}' too"
                 remedy = "give each policy a salt of its own: assignment.salt"
                 raise Refusal(HTTPStatus.CONFLICT, Problem(policy.name, what, remedy))
+
+
+def _placement(run: Experiment) -> Placement:
+    return Placement(run.policy, run.revision, split_of(run))
 
 
 def _refuse_unbuilt(policy: Policy) -> None:

@@ -28,7 +28,7 @@ from rollout.ports import Standing
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def experiment_answer(standing: Standing, since_us: int) -> ExperimentAnswer:
+def experiment_answer(standing: Standing, since_us: int, *, is_live: bool) -> ExperimentAnswer:
     """Say where a run stands, and since when its last decision has been the same."""
     experiment, last = standing.experiment, standing.last
     policy = experiment.policy
@@ -47,6 +47,7 @@ def experiment_answer(standing: Standing, since_us: int) -> ExperimentAnswer:
         steps=len(policy.stages),
         weight_bp=weight_bp(experiment),
         step_weights_bp=(0,) * len(policy.mirror_steps) + tuple(step.weight_bp for step in policy.steps),
+        traffic_is_live=is_live,
         started_at=moment(experiment.started_us),
         step_entered_at=moment(experiment.step_entered_us),
         decision=None if last is None else _decision_answer(last, since_us),

@@ -1,6 +1,7 @@
 """`rollout start`: check a policy, hand it to the control plane, and say what was started."""
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,13 @@ from rollout.errors import ExitCode, NotReadable, Problem
 
 if TYPE_CHECKING:
     from rollout.client.answers import StartedAnswer
+    from rollout.client.control_plane import ControlPlane
+
+SERVED_WITHIN_S = 20.0
+ASKED_EVERY_S = 0.1
+NOT_SERVED = (
+    "no proxy has confirmed its traffic yet: it is published again and again; see the proxy's own log\n"
+)
 
 
 @click.command(
@@ -50,12 +58,24 @@ def verb(invocation: Invocation, policy: str, output: str | None) -> int:
         click.echo(f"{file}: nothing was started", err=True)
         return ExitCode.FINDINGS
     with control_plane(invocation.settings) as control:
-        started = control.start(content, file=file)
+        started = _once_served(control, control.start(content, file=file))
     if form == "json":
         print_json(started.model_dump(mode="json"))
     else:
         write(_text(started))
     return ExitCode.FINE
+
+
+def _once_served(control: "ControlPlane", started: "StartedAnswer") -> "StartedAnswer":
+    """Return what was started once the proxies serve it: who calls the route next, finds it."""
+    until_s = time.monotonic() + SERVED_WITHIN_S
+    while not started.experiment.traffic_is_live and time.monotonic() < until_s:
+        time.sleep(ASKED_EVERY_S)
+        now = control.experiment(started.experiment.name)
+        if now.uid != started.experiment.uid:
+            break
+        started = started.model_copy(update={"experiment": now})
+    return started
 
 
 def _content(policy: str) -> bytes:
@@ -86,8 +106,9 @@ def _text(started: "StartedAnswer") -> str:
     begun = "started"
     if started.change == "new-revision":
         begun = f"began revision {run.revision}, without the evidence so far, of"
+    served = "" if run.traffic_is_live else NOT_SERVED
     return (
         f"{begun} {run.name} ({run.uid}): {versions}\n"
-        f"steps per candidate: {story}\n"
+        f"steps per candidate: {story}\n{served}"
         f"watch it: rollout status {run.name} --watch\n"
     )

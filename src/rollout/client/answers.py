@@ -112,6 +112,7 @@ class ExperimentAnswer(Answer):
     steps: int
     weight_bp: int = Field(description="Each candidate's present share of the traffic, in basis points.")
     step_weights_bp: tuple[int, ...] = Field(description="Each candidate's share at every step.")
+    traffic_is_live: bool = Field(description="Whether every proxy has confirmed the recorded traffic.")
     started_at: AwareDatetime
     step_entered_at: AwareDatetime
     decision: DecisionAnswer | None = Field(None, description="None until the first look is recorded.")
