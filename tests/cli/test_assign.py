@@ -123,6 +123,7 @@ def test_json_has_every_unit_and_the_twins_answers(home: Path) -> None:
             ("--unit", "a", "--promoted", "--winner", "2"),
             "--winner must be at most 1, the number of candidates",
         ),
+        (("--unit", "a", "--winner", "1"), "--winner says who was promoted, and --promoted is not there"),
         (("--unit", "a", "--header", "x-tier"), "--header must be NAME=VALUE (got 'x-tier')"),
         (("--unit", "a", "--header", "x-tier: pro"), "--header must be NAME=VALUE (got 'x-tier: pro')"),
         (("--unit", "a", "--header", "=pro"), "--header must be NAME=VALUE (got '=pro')"),

@@ -49,9 +49,7 @@ LONGEST_TABLE = 1_000
 @click.option(
     "--winner",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Which candidate was promoted, counted from 1.",
+    help="With --promoted: which candidate it was, counted from 1.  [default: 1]",
 )
 @click.option(
     "--layer-from",
@@ -73,7 +71,7 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     host: str | None,
     step: int | None,
     is_promoted: bool,  # noqa: FBT001 (the command line passes it by name)
-    winner: int,
+    winner: int | None,
     layer_from: float,
     output: str | None,
 ) -> None:
@@ -93,7 +91,9 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         path=path or found.path,
         host=host or found.host,
     )
-    split = _split(found, step, winner if is_promoted else None)
+    if winner is not None and not is_promoted:
+        raise wrong("--winner says who was promoted, and --promoted is not there", "add --promoted")
+    split = _split(found, step, (winner or 1) if is_promoted else None)
     placement = _placed(found, split, layer_from)
     if (output or invocation.settings.output) == "json":
         print_json(_document(placement, question))

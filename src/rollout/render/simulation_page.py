@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Final
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from rollout.render.simulation_chart import simulation_chart
 from rollout.render.simulation_words import READING, answer, ends, harm, lacking, reasons, setting
+from rollout.render.template import filled
 from rollout.simulation.result import Result
 
 _TEMPLATE: Final = "simulation.html.jinja"
-_ENVIRONMENT: Final = Environment(
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
 
 
 def simulation_page(result: Result) -> str:
     """Return the page."""
-    source = files("rollout.render").joinpath(_TEMPLATE).read_text(encoding="utf-8")
     course = result.simulated.course
-    return _ENVIRONMENT.from_string(source).render(
+    return filled(
+        _TEMPLATE,
         policy=course.policy,
         scenario=course.scenario,
         answer=answer(result),
