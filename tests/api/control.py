@@ -125,6 +125,14 @@ def look(
     number = 1 if run.last is None else run.last.number + 1
     at_us = START_US + number * SECOND_US
     entry = Entry(
-        number, at_us, decision, after.phase, after.step, judgement, found.watermark_us, 1, after.policy
+        number,
+        at_us,
+        decision,
+        after.phase,
+        after.step,
+        judgement,
+        found.watermark_us,
+        after.revision,
+        after.policy,
     )
     assert ledger.record(run, after, entry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -122,6 +123,21 @@ def test_a_changed_policy_says_what_became_of_its_run(desk: Desk) -> None:
     anew = desk.type("start", "churn.yaml").stdout
     assert anew.startswith("began revision 2, without the evidence so far, of churn-v2 (")
     assert "steps per candidate: 1%, 10%, 50%\n" in anew
+
+
+def test_looks_of_a_revision_that_is_over_keep_their_own_policy(desk: Desk) -> None:
+    begin(desk.there.ledger)
+    for reason in (Reason.STEP_PASSED, Reason.STEP_PASSED, Reason.GOAL_UNPROVEN):
+        look(desk.there.ledger, "churn-v2", reason)
+    # Two steps instead of three, and another candidate: the old looks were at a third step, of 2.0.0.
+    shorter = re.sub(r"\n *- \{setWeight: 1%.*", "", POLICY).replace('"2.0.0"', '"2.1.0"')
+    (desk.home / "churn.yaml").write_text(shorter)
+    assert desk.type("start", "churn.yaml").stdout.startswith("began revision 2, ")
+    look(desk.there.ledger, "churn-v2", Reason.STEP_UNFINISHED)
+    told = desk.type("explain", "churn-v2").stdout
+    assert "  revision 1, of whose evidence nothing counts any more\n" in told
+    assert "from then on: running, step 3 of 3\n" in told
+    assert told.index("revision 1, of") < told.index("started as revision 2")
 
 
 def test_status_of_all_and_of_one(desk: Desk) -> None:

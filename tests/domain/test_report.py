@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollout.domain.decision import Decision, Reason
+from rollout.domain.experiment import Phase
 from rollout.domain.history import Entry
 from rollout.domain.policy import MetricType, Role, Source
 from rollout.domain.report import MetricLine, report
@@ -51,3 +52,37 @@ def test_a_polled_value_is_no_percentage() -> None:
     assert (line.question, line.sentence) == ("Does gpu keep its bound, poll after poll?", "Proven safe.")
     assert (line.points, line.last) == ((), None)
     assert lines()["p99"].question == "Do 99 % of requests answer within 250 ms?"
+
+
+def test_a_new_revision_is_an_event_and_shows_its_own_looks_alone() -> None:
+    long, shorter = EXPERIMENT.policy, replace(EXPERIMENT.policy, steps=EXPERIMENT.policy.steps[1:])
+    last = len(long.steps) - 1
+    told = (
+        # number, reason, step, revision, policy
+        (1, Reason.STEP_PASSED, last, 1, long),
+        (2, Reason.GOAL_UNPROVEN, last, 1, long),
+        (3, Reason.STEP_UNFINISHED, 0, 2, shorter),
+    )
+    looks = [
+        Entry(
+            number, NOW_US + number, Decision(reason), Phase.RUNNING, step, judgement(), NOW_US, own, policy
+        )
+        for number, reason, step, own, policy in told
+    ]
+    page = report(replace(EXPERIMENT, policy=shorter, revision=2, step=0), looks)
+    assert [event.what for event in page.events] == [
+        "Advanced to 50 % of the units",
+        "Held",
+        "Revision 2 begun: the policy was changed",
+        "Held",
+    ]
+    assert page.metrics
+    assert all(len(line.points) <= 1 for line in page.metrics)
+
+
+def test_before_a_new_revision_has_been_looked_at_nothing_is_known() -> None:
+    decision, policy = Decision(Reason.GOAL_UNPROVEN), EXPERIMENT.policy
+    look = Entry(1, NOW_US, decision, Phase.RUNNING, 0, judgement(), NOW_US, 1, policy)
+    page = report(replace(EXPERIMENT, revision=2, step=0), (look,))
+    assert page.metrics == ()
+    assert "nothing has been looked at yet" in page.answer

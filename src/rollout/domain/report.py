@@ -68,7 +68,9 @@ class Report:
 def report(experiment: Experiment, entries: Sequence[Entry]) -> Report:
     """Return the report of a run; `entries` are its own, the oldest first."""
     policy = experiment.policy
-    found, seen = events(entries), _on_trial([entry for entry in entries if _is_current(experiment, entry)])
+    # What an older revision saw is discarded: it is told, and nothing rests on it.
+    own = [entry for entry in entries if entry.revision == experiment.revision]
+    found, seen = events(entries), _on_trial(own)
     has_ended = experiment.phase in ENDED
     return Report(
         name=policy.name,
@@ -78,7 +80,7 @@ def report(experiment: Experiment, entries: Sequence[Entry]) -> Report:
         baseline=policy.baseline.version,
         candidate=_candidates(experiment),
         phase=experiment.phase,
-        answer=_answer(experiment, entries),
+        answer=_answer(experiment, own),
         started_us=experiment.started_us,
         ended_us=entries[-1].at_us if has_ended and entries else None,
         watermark_us=entries[-1].watermark_us if entries else None,
@@ -144,11 +146,6 @@ def _last_why(entries: Sequence[Entry]) -> str:
 
 def _shown(judgement: Judgement) -> tuple[Verdict, ...]:
     return (*judgement.verdicts, *judgement.observed)
-
-
-def _is_current(experiment: Experiment, entry: Entry) -> bool:
-    """Return whether a look rests on the present revision's evidence; an older one's is discarded."""
-    return entry.revision == experiment.revision
 
 
 def _on_trial(entries: Sequence[Entry]) -> Sequence[Entry]:
