@@ -131,6 +131,7 @@ def test_json_has_every_unit_and_the_twins_answers(home: Path) -> None:
         (("--unit", "a", "--header", "x-tier=a\nb"), "--header must be NAME=VALUE (got 'x-tier=a\\nb')"),
         (("--unit", "a", "--header", "X-User-Id=b"), "x-user-id is the header that names the unit"),
         (("--unit", "a\nb"), "'a\\nb' cannot arrive as a header; leave out line breaks"),
+        (("--unit", "a", "--layer-from", "nan"), "--layer-from must be a percentage (got nan)"),
         (
             ("--unit", "a", "--layer-from", "101"),
             "invalid value for '--layer-from': 101.0 is not in the range",

@@ -116,6 +116,20 @@ def test_harm_while_promoting_ends_the_promote_action_before_the_rollback_s_begi
     assert scene.jobs.begun == [scene.promote_job, scene.rollback_job]
 
 
+def test_a_rollback_without_an_action_waits_for_the_end_of_the_promote_action() -> None:
+    scene = Scene(actions=replace(BOTH, rollback=None))
+    scene.tick()
+    scene.jobs.outlives_stops = True
+    scene.readings.reading = BROKEN
+    for _ in range(3):
+        scene.tick()
+    assert (scene.split.steps_on, scene.phase) == (0, Phase.ROLLING_BACK)
+    scene.jobs.outlives_stops = False
+    for _ in range(2):
+        scene.tick()
+    assert (scene.jobs.state(scene.promote_job), scene.phase) == (JobState.FAILED, Phase.ROLLED_BACK)
+
+
 def test_a_person_s_wish_is_answered_at_the_next_look_whatever_is_measured() -> None:
     for reading in (evidence(), outage(), ZeroDivisionError("a defect")):
         scene = Scene()

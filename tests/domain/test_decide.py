@@ -84,6 +84,8 @@ ROWS: list[Row] = [
     (phase(Phase.PAUSED), judgement(), None, Reason.PAUSED),
     (PROMOTING, judgement(), JobState.RUNNING, Reason.PROMOTION_RUNNING),
     (PROMOTING, judgement(), None, Reason.PROMOTION_DONE),
+    (PROMOTING, STALE, JobState.SUCCEEDED, Reason.EVIDENCE_STALE),
+    (PROMOTING, judgement(p99=Finding.MISSING), None, Reason.EVIDENCE_MISSING),
     (PROMOTING, judgement(), JobState.FAILED, Reason.PROMOTION_FAILED),
     (WATCHING, judgement(), None, Reason.WATCH_RUNNING),
     (replace(WATCHING, watch_from_us=NOW_US - HOUR_US), judgement(), None, Reason.WATCH_PASSED),

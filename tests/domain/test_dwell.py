@@ -72,6 +72,17 @@ def test_looks_that_lag_a_little_are_no_gap() -> None:
     assert BEGUN.gap_us(NOW_US - HOUR_US) == 0
 
 
+def test_a_clock_that_was_set_back_gives_what_begins_no_past() -> None:
+    ahead = replace(BEGUN, fresh_us=NOW_US + HOUR_US)
+    advanced = evolve(ahead, WELL, Decision(Reason.STEP_PASSED), NOW_US)
+    assert advanced.dwelt_us(NOW_US + HOUR_US) <= 0
+    watching = evolve(
+        replace(ahead, phase=Phase.PROMOTING, winner=1), WELL, Decision(Reason.PROMOTION_DONE), NOW_US
+    )
+    assert watching.phase is Phase.WATCHING
+    assert watching.dwelt_us(NOW_US + HOUR_US) <= 0
+
+
 def test_a_pause_does_not_count_whoever_paused() -> None:
     run, _ = lived(BEGUN, WELL, range(10))
     run = ask(run, Asked.PAUSE, 10)

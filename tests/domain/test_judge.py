@@ -42,6 +42,12 @@ def test_an_equal_candidate_is_unclear_and_a_worse_one_harmed() -> None:
     assert findings(look(evidence(converted=0.09)))["converted"] is Finding.HARMED
 
 
+@pytest.mark.parametrize("rate", [0.0, 1e-6, 1e-4, 0.001, 0.01, 0.06])
+def test_the_worse_a_candidate_the_surer_is_its_harm(rate: float) -> None:
+    """A candidate that converts nobody has no unit with a value, and is as bad as can be."""
+    assert findings(look(evidence(converted=rate)))["converted"] is Finding.HARMED
+
+
 def test_failing_requests_and_slow_ones_are_harm() -> None:
     assert findings(look(evidence(errors=0.05)))["errors"] is Finding.HARMED
     assert findings(look(evidence(exceeding=0.05)))["p99"] is Finding.HARMED
@@ -79,8 +85,10 @@ def test_before_a_window_can_have_closed_a_metric_is_immature_and_others_still_l
     assert judged.latches["p99"] > 3.0
 
 
-@pytest.mark.parametrize("mark", [None, NOW_US - 2 * 60 * SECOND_US])
-def test_a_late_watermark_is_stale_and_latches_nothing(mark: int | None) -> None:
+@pytest.mark.parametrize("mark", [None, NOW_US - 2 * 60 * SECOND_US, NOW_US + 2 * 60 * SECOND_US])
+def test_a_watermark_that_is_late_or_ahead_of_the_clock_is_stale_and_latches_nothing(
+    mark: int | None,
+) -> None:
     for seen in (replace(evidence(), watermark_us=mark), replace(evidence(), fast_watermark_us=mark)):
         judged = look(seen)
         assert not judged.evidence_is_fresh

@@ -19,7 +19,7 @@ from rollout.domain.policy import (
     Version,
 )
 from rollout.domain.revise import AT_ONCE, Unrevisable, revise
-from rollout.domain.wish import Approval
+from rollout.domain.wish import Approval, Asked, Wish
 from tests.domain.scenes import EXPERIMENT, HOUR_US, NOW_US
 
 POLICY = EXPERIMENT.policy
@@ -47,8 +47,21 @@ def changed(**changes: object) -> Policy:
 @pytest.mark.parametrize("key", AT_ONCE)
 def test_what_no_evidence_rests_on_takes_effect_at_once_in_every_phase(key: str) -> None:
     wanted = changed(**{key: AT_ONCE_CHANGES[key]})
-    for phase in Phase:
+    for phase in set(Phase) - ({Phase.PROMOTING, Phase.ROLLING_BACK} if key == "actions" else set()):
         assert revise(replace(RUN, phase=phase), wanted, NOW_US) == replace(RUN, phase=phase, policy=wanted)
+
+
+@pytest.mark.parametrize("phase", [Phase.PROMOTING, Phase.ROLLING_BACK])
+def test_an_action_that_runs_is_not_changed(phase: Phase) -> None:
+    wanted = changed(actions=AT_ONCE_CHANGES["actions"])
+    assert revise(replace(RUN, phase=phase), wanted, NOW_US) is Unrevisable.ACTION_RUNNING
+
+
+def test_a_wish_that_waits_is_still_answered_in_the_new_revision() -> None:
+    wish = Wish("ann", "lunch", NOW_US, Asked.PAUSE)
+    revised = revise(replace(RUN, wish=wish), changed(risk=Risk(wrong_promotion=0.01)), NOW_US)
+    assert isinstance(revised, Experiment)
+    assert revised.wish == wish
 
 
 def test_at_once_are_keys_that_a_policy_has() -> None:

@@ -82,6 +82,8 @@ class MemoryJobs:
         self.begun: list[str] = []
         self.told: dict[str, dict[str, str]] = {}
         self.failure: Exception | None = None
+        self.outlives_stops = False
+        """Whether an action goes on for a while after it was asked to end."""
         self._states: dict[str, JobState] = {}
 
     def start(self, name: str, action: LocalCommand, variables: dict[str, str]) -> None:
@@ -99,7 +101,7 @@ class MemoryJobs:
         return self._states.get(name)
 
     def stop(self, name: str) -> None:
-        if self._states.get(name) is JobState.RUNNING:
+        if self._states.get(name) is JobState.RUNNING and not self.outlives_stops:
             self._states[name] = JobState.FAILED
 
     def end(self, name: str, state: JobState) -> None:

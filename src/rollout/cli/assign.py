@@ -1,5 +1,6 @@
 """`rollout assign`: who gets which version, and every answer on the way there."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -94,6 +95,8 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     if winner is not None and not is_promoted:
         raise wrong("--winner says who was promoted, and --promoted is not there", "add --promoted")
     split = _split(found, step, (winner or 1) if is_promoted else None)
+    if math.isnan(layer_from):
+        raise wrong("--layer-from must be a percentage (got nan)", "write, say, 40")
     placement = _placed(found, split, layer_from)
     if (output or invocation.settings.output) == "json":
         print_json(_document(placement, question))

@@ -148,10 +148,16 @@ class Reconciler:
         if purpose is Purpose.ROLLBACK and experiment.uid not in self._zero_settled:
             return JobState.RUNNING
         with Noting(problems):
+            if purpose is Purpose.ROLLBACK and self._promotes_still(experiment):
+                return JobState.RUNNING
             if action_for(experiment, purpose) is None:
                 return None
             return self._world.jobs.state(job_name(experiment, purpose)) or JobState.RUNNING
         return JobState.RUNNING
+
+    def _promotes_still(self, experiment: Experiment) -> bool:
+        """Return whether a promote action runs: a rollback is not over before it has ended."""
+        return self._world.jobs.state(job_name(experiment, Purpose.PROMOTE)) is JobState.RUNNING
 
     def _record(self, seen: Standing, look: Look, decision: Decision) -> Standing | None:
         """Return how the run stands after this look, or None when somebody else recorded meanwhile."""
@@ -212,10 +218,9 @@ class Reconciler:
     def _roll_back(self, experiment: Experiment, problems: list[Exception]) -> None:
         """Start the rollback's action once no promote action runs."""
         with Noting(problems):
-            promote = job_name(experiment, Purpose.PROMOTE)
-            if self._world.jobs.state(promote) is JobState.RUNNING:
-                self._world.jobs.stop(promote)
-                if self._world.jobs.state(promote) is JobState.RUNNING:
+            if self._promotes_still(experiment):
+                self._world.jobs.stop(job_name(experiment, Purpose.PROMOTE))
+                if self._promotes_still(experiment):
                     return
             self._start(experiment, Purpose.ROLLBACK, problems)
 

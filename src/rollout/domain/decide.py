@@ -72,7 +72,7 @@ def _standing(
     """Return what a phase other than running waits for, or None while it runs."""
     match experiment.phase:
         case Phase.PROMOTING:
-            return _while_promoting(job)
+            return _while_promoting(experiment, judgement, job)
         case Phase.WATCHING:
             return _while_watching(experiment, judgement, now_us)
         case Phase.ACTION_FAILED:
@@ -188,14 +188,15 @@ def _while_rolling_back(experiment: Experiment, job: JobState | None) -> Decisio
             return Decision(Reason.ROLLBACK_DONE)
 
 
-def _while_promoting(job: JobState | None) -> Decision:
+def _while_promoting(experiment: Experiment, judgement: Judgement, job: JobState | None) -> Decision:
+    """Return what the promote action waits for; after it, traffic still moves up on known evidence alone."""
     match job:
         case JobState.RUNNING:
             return Decision(Reason.PROMOTION_RUNNING)
         case JobState.FAILED:
             return Decision(Reason.PROMOTION_FAILED)
         case JobState.SUCCEEDED | None:
-            return Decision(Reason.PROMOTION_DONE)
+            return _without_evidence(experiment, judgement) or Decision(Reason.PROMOTION_DONE)
 
 
 def _while_watching(experiment: Experiment, judgement: Judgement, now_us: int) -> Decision:

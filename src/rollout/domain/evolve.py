@@ -25,8 +25,8 @@ def evolve(  # noqa: C901, PLR0911, PLR0912 (one arm for each action)
         case Action.RESUME:
             return _resumed(seen, decision, now_us)
         case Action.ADVANCE:
-            moved = replace(seen, step=experiment.step + 1, step_entered_us=now_us, idle_us=0, excused_us=0)
-            return replace(moved, phase=Phase.RUNNING, approvals=())
+            moved = replace(seen, step=experiment.step + 1, step_entered_us=_begin_us(seen, now_us))
+            return replace(moved, phase=Phase.RUNNING, approvals=(), idle_us=0, excused_us=0)
         case Action.AWAIT:
             return replace(seen, phase=Phase.AWAITING_APPROVAL)
         case Action.APPROVE:
@@ -111,6 +111,11 @@ def _resumed(experiment: Experiment, decision: Decision, now_us: int) -> Experim
             return running
 
 
+def _begin_us(experiment: Experiment, now_us: int) -> int:
+    """Return when what begins now begins: a clock that was set back must not give it a past."""
+    return max(now_us, experiment.fresh_us)
+
+
 def _approval(decision: Decision) -> Approval:
     wish = decision.wish
     if wish is None or wish.group is None:
@@ -134,7 +139,8 @@ def _settled(experiment: Experiment, reason: Reason, now_us: int) -> Experiment:
         case Reason.WATCH_PASSED:
             return replace(experiment, phase=Phase.PROMOTED)
         case Reason.PROMOTION_DONE if experiment.policy.watch_s > 0:
-            return replace(experiment, phase=Phase.WATCHING, watch_from_us=now_us, idle_us=0)
+            begin_us = _begin_us(experiment, now_us)
+            return replace(experiment, phase=Phase.WATCHING, watch_from_us=begin_us, idle_us=0)
         case Reason.PROMOTION_DONE:
             return replace(experiment, phase=Phase.PROMOTED)
         case _:

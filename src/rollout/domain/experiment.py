@@ -12,8 +12,8 @@ from rollout.domain.policy import MirrorStep, Policy, Step, Version
 from rollout.domain.wish import Approval, Wish
 
 SECOND_US: Final = 1_000_000
-GAP_US: Final = 10 * SECOND_US
-"""Evidence that was away for less has not been away: recorded freshness lags by some seconds."""
+GAP_US: Final = 60 * SECOND_US
+"""Evidence that was away for less has not been away: so old may fresh evidence be, and looks so far apart."""
 
 
 class Phase(StrEnum):

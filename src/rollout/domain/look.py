@@ -69,12 +69,14 @@ def looks(experiments: Sequence[Experiment], evidence: Evidence, now_us: int, pa
     )
     entered = np.array([max(one.step_entered_us, one.watch_from_us or 0) for one in experiments])
     least = np.maximum(entered, now_us - patience.stale_after_us)
+    # A mark ahead of the clock says nothing about now: one of the two is wrong.
+    most = now_us + patience.stale_after_us
     first = evidence.first_enrolled_us
     began = np.array([_begin(one) for one in experiments]) if first is None else np.asarray(first)
     return Looks(
         log_e_mismatch=mismatch,
         split_holds=mismatch < bars.reject_bar(balance.ALPHA),
-        is_fresh=(watermark >= least) & (fast >= least),
+        is_fresh=(watermark >= least) & (fast >= least) & (watermark <= most) & (fast <= most),
         is_watching=is_watching,
         is_mirroring=np.array([_is_mirroring(one) for one in experiments], dtype=np.bool_),
         began_us=began,

@@ -11,6 +11,7 @@ from rollout.domain.policy import Policy
 
 AT_ONCE: Final = frozenset({"owner", "decide", "actions", "notify", "advance"})
 """What may change while a revision runs: nothing that its evidence rests on."""
+_ACTING: Final = frozenset({Phase.PROMOTING, Phase.ROLLING_BACK})
 _ON_TRIAL: Final = frozenset({Phase.RUNNING, Phase.PAUSED, Phase.AWAITING_APPROVAL})
 
 
@@ -20,6 +21,7 @@ class Unrevisable(Enum):
     OTHER_NAME = "it is another experiment's policy"
     OTHER_SALT = "its salt differs: units would change their arms"
     OTHER_BASELINE = "its baseline is not the version that is served now"
+    ACTION_RUNNING = "the action that it names is running"
     NOT_ON_TRIAL = "only what is on trial can begin a new revision"
 
 
@@ -32,16 +34,12 @@ def revise(experiment: Experiment, wanted: Policy, now_us: int) -> Experiment | 
     policy = experiment.policy
     if wanted.name != policy.name:
         return Unrevisable.OTHER_NAME
+    if experiment.phase in _ACTING and wanted.actions != policy.actions:
+        return Unrevisable.ACTION_RUNNING
     changed = {field.name for field in fields(Policy)} - AT_ONCE
     if all(getattr(wanted, name) == getattr(policy, name) for name in changed):
         return replace(experiment, policy=wanted)
-    if experiment.phase not in _ON_TRIAL:
-        return Unrevisable.NOT_ON_TRIAL
-    if wanted.salt != policy.salt:
-        return Unrevisable.OTHER_SALT
-    if wanted.baseline.version != experiment.settled_version.version:
-        return Unrevisable.OTHER_BASELINE
-    return Experiment(
+    return _against(experiment, wanted) or Experiment(
         uid=experiment.uid,
         policy=wanted,
         revision=experiment.revision + 1,
@@ -51,4 +49,16 @@ def revise(experiment: Experiment, wanted: Policy, now_us: int) -> Experiment | 
         step_entered_us=now_us,
         fresh_us=now_us,
         rollback_wish=experiment.rollback_wish,
+        wish=experiment.wish,
     )
+
+
+def _against(experiment: Experiment, wanted: Policy) -> Unrevisable | None:
+    """Return what speaks against a new revision, if anything."""
+    if experiment.phase not in _ON_TRIAL:
+        return Unrevisable.NOT_ON_TRIAL
+    if wanted.salt != experiment.policy.salt:
+        return Unrevisable.OTHER_SALT
+    if wanted.baseline.version != experiment.settled_version.version:
+        return Unrevisable.OTHER_BASELINE
+    return None

@@ -83,7 +83,7 @@ class RecordedEvidence:
             binary=binary, errors=errors, limits=limits, fallbacks=self._fallbacks(experiment, run, marks)
         )
         return Evidence(
-            watermark_us=marks.joined_us if _has_outcomes(policy) else marks.proxy_us,
+            watermark_us=marks.joined_us if _asks_for_outcomes(experiment) else marks.proxy_us,
             fast_watermark_us=marks.fast_us,
             # A watch begins its windows anew: what was enrolled before says nothing about it.
             first_enrolled_us=None if experiment.phase is Phase.WATCHING else enrolled.first_us,
@@ -145,8 +145,11 @@ def _is_there(sums: dict[Stratum, RatioSums] | None) -> bool:
     return sums is None or bool(sums)
 
 
-def _has_outcomes(policy: Policy) -> bool:
-    return any(metric.source is Source.OUTCOMES for metric in policy.metrics)
+def _asks_for_outcomes(experiment: Experiment) -> bool:
+    """Return whether anything is asked of outcomes: after a promotion only limits are, of the proxy."""
+    if experiment.phase is Phase.WATCHING:
+        return False
+    return any(metric.source is Source.OUTCOMES for metric in experiment.policy.metrics)
 
 
 def _units(found: Enrolment, arm: str) -> int:

@@ -122,6 +122,9 @@ Limit: TypeAlias = Annotated[
 Share: TypeAlias = Annotated[
     float, BeforeValidator(quantities.share), _percentages("a percentage: `5%`", "5%")
 ]
+Ceiling: TypeAlias = Annotated[
+    float, BeforeValidator(quantities.ceiling), _percentages("a percentage below 100%", "1%")
+]
 Chance: TypeAlias = Annotated[
     float, BeforeValidator(quantities.chance), _percentages("a percentage below 50%", "5%")
 ]

@@ -11,6 +11,7 @@ from rollout.domain.policy import MetricType, Role, Source
 from rollout.policyfile.forms import Form
 from rollout.policyfile.leaves import (
     Bound,
+    Ceiling,
     Count,
     Duration,
     Limit,
@@ -143,7 +144,7 @@ class ErrorRate(Shape):
         description="Failed first attempts of the assigned version."
     )
     margin: Share = Field(0.1, description="The relative change that is still accepted.")
-    floor: Share = Field(0.001, description="Below this rate a candidate is safe, whatever the ratio.")
+    floor: Ceiling = Field(0.001, description="Below this rate a candidate is safe, whatever the ratio.")
     window: Duration = Field(600.0, description="How far back harm is looked for.")
 
 

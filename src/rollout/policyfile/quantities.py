@@ -67,6 +67,14 @@ def share(value: object) -> float:
     return float(found)
 
 
+def ceiling(value: object) -> float:
+    """Return a share that can be passed: a ceiling of all would never be."""
+    found = _percentage(value)
+    if not 0 < found < 1:
+        raise Unfit("must be more than 0% and less than 100%")
+    return float(found)
+
+
 def chance(value: object) -> float:
     """Return how often a decision may be wrong: more than never, less than every second time."""
     found = _percentage(value)

@@ -17,6 +17,7 @@ from rollout.policyfile.leaves import (
     Advance,
     Answerer,
     ApiVersion,
+    Ceiling,
     Chance,
     Duration,
     Fallback,
@@ -28,7 +29,6 @@ from rollout.policyfile.leaves import (
     PerSecond,
     Positive,
     Shape,
-    Share,
     Text,
     Told,
     words,
@@ -60,7 +60,9 @@ class Resilience(Shape):
         description="Whether the baseline answers when the candidate fails or is late; "
         "the request is then executed twice.",
     )
-    max_fallback: Share = Field(0.01, description="The share of the candidate's requests that may fall back.")
+    max_fallback: Ceiling = Field(
+        0.01, description="The share of the candidate's requests that may fall back."
+    )
 
 
 def _expanded(value: object) -> object:

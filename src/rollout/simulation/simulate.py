@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
@@ -85,7 +86,8 @@ def _in_turn(blocks: list[_Block], on_progress: OnProgress) -> list[_Lived]:
 def _side_by_side(blocks: list[_Block], processes: int, on_progress: OnProgress) -> list[_Lived]:
     # A process that was forked beside a progress bar's thread could hang.
     context = multiprocessing.get_context("spawn")
-    done = context.Array("d", len(blocks))
+    # Behind the shares of the blocks stands whether all should stop.
+    done = context.Array("d", len(blocks) + 1)
     workers = min(processes, len(blocks))
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(done,)) as pool:
         futures: list[Future[_Lived]] = [pool.submit(_work, block) for block in blocks]
@@ -93,8 +95,9 @@ def _side_by_side(blocks: list[_Block], processes: int, on_progress: OnProgress)
         try:
             while open_ones:
                 _, open_ones = wait(open_ones, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-                on_progress(sum(done[:]) / len(blocks))
+                on_progress(sum(done[:-1]) / len(blocks))
         except BaseException:
+            done[-1] = 1.0
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         return [future.result() for future in futures]
@@ -103,14 +106,16 @@ def _side_by_side(blocks: list[_Block], processes: int, on_progress: OnProgress)
 def _begin(done: Any) -> None:  # noqa: ANN401 (an array that processes share has no public type)
     global _done  # noqa: PLW0603 (the one thing a worker is given before its work)
     _done = done
+    # Who interrupts means the whole simulation, and the parent says so.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _work(block: _Block) -> _Lived:
     parent = multiprocessing.parent_process()
 
     def advance(share: float) -> None:
-        if parent is not None and not parent.is_alive():
-            # Nobody waits for the rest: a parent that was killed could not say so.
+        if _done[-1] or (parent is not None and not parent.is_alive()):
+            # Nobody waits for the rest; a parent that was killed could not say so.
             raise SystemExit(1)
         _done[block.number] = share
 

@@ -197,6 +197,18 @@ def enough_units(
     return np.asarray(fewest >= minimum)
 
 
+def enough_beside(nonzero_control: ArrayLike, nonzero_candidate: ArrayLike) -> BoolArray:
+    """Return whether there are enough non-zero units to act on a candidate that may hardly have any itself.
+
+    Formula: n₊_a ≥ 30 and n₊_a + n₊_b ≥ 60. Source: this project's simulations (docs/calibration.md).
+    Assumes: distinct units, arms of one size, so that under the null both together are twice the control's.
+    Asymptotic.
+    """
+    control = arrays.counts("nonzero_control", nonzero_control)
+    both = control + arrays.counts("nonzero_candidate", nonzero_candidate)
+    return np.asarray((control >= MINIMUM_NONZERO) & (both >= 2 * MINIMUM_NONZERO))
+
+
 def _stratified(moments: Moments) -> Moments:
     return moments if moments.n.ndim else Moments.of(moments.n[None], moments.mean[None], moments.ss[None])
 

@@ -6,11 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from rollout.domain.evidence import ClosedRatio, LatencyEvidence
+from rollout.domain.evidence import LatencyEvidence
 from rollout.domain.measure.errors import is_empty
 from rollout.domain.measure.measured import Measured
 from rollout.stats import adjust, bars, events, means, starts
-from rollout.stats.arrays import BoolArray, FloatArray
+from rollout.stats.arrays import FloatArray
 
 _EVEN: Final = 0.5
 """The control is as large as the candidate, at every step."""
@@ -24,8 +24,10 @@ def latency(found: LatencyEvidence) -> Measured:
     control, candidate = (adjust.ratio(arm) for arm in (found.ratio.control, found.ratio.candidate))
     contrast = means.contrast(control, candidate)
     lift, has_lift = means.lift_estimate(control, candidate)
+    # A candidate that is never slow must be provable.
+    enough = means.enough_beside(found.ratio.control_nonzero, found.ratio.candidate_nonzero)
     return Measured(
-        log_e_proof=bars.withhold(means.log_e_less(contrast), _enough_for_safety(found.ratio)),
+        log_e_proof=bars.withhold(means.log_e_less(contrast), enough),
         log_e_harm=_harm(found),
         score=-contrast.score,
         estimate=lift,
@@ -44,16 +46,3 @@ def _harm(found: LatencyEvidence) -> FloatArray:
     enough = means.enough_units(found.control_exceeding, found.candidate_exceeding)
     units = bars.withhold(means.log_e_greater(contrast), enough)
     return starts.strongest(bars.both(minutes, units), found.start_index)
-
-
-def _enough_for_safety(found: ClosedRatio) -> BoolArray:
-    """Return whether enough units were slow; a candidate that never is must be provable.
-
-    Under the null a candidate as large as the control has at least as many such units, so twice the least
-    number in both together is as much as the least number in each.
-    """
-    both = np.add(found.control_nonzero, found.candidate_nonzero)
-    return np.asarray(
-        np.greater_equal(found.control_nonzero, means.MINIMUM_NONZERO)
-        & np.greater_equal(both, 2 * means.MINIMUM_NONZERO)
-    )

@@ -63,7 +63,10 @@ def _since(counts: IntArray, axis: int = -1) -> IntArray:
 
 
 def _compared(policy: Policy, metric: Metric, control: _Arm, candidate: _Arm) -> Measured:
-    """Return proof since the first day and harm since the worst one, each from enough non-zero units."""
+    """Return proof since the first day and harm since the worst one, each from enough non-zero units.
+
+    A candidate that converts nobody has no such units: of harm it is enough that the control has them.
+    """
     up = metric.direction is Direction.INCREASE
     margin = metric.margin or 0.0
     null = -margin if up else margin
@@ -71,11 +74,12 @@ def _compared(policy: Policy, metric: Metric, control: _Arm, candidate: _Arm) ->
     better, worse = (means.log_e_greater, means.log_e_less) if up else (means.log_e_less, means.log_e_greater)
     since = means.contrast(control.units, candidate.units, null_lift=null)
     enough = means.enough_units(control.nonzero, candidate.nonzero)
+    enough_for_harm = means.enough_beside(control.nonzero, candidate.nonzero)
     lift, has_lift = means.lift_estimate(control.units, candidate.units)
     if margin:
         # Of a mean that is not positive a relative margin says nothing.
-        enough = enough & has_lift
-    by_day = bars.withhold(worse(since, planned_information=planned), enough)
+        enough, enough_for_harm = enough & has_lift, enough_for_harm & has_lift
+    by_day = bars.withhold(worse(since, planned_information=planned), enough_for_harm)
     proof = bars.withhold(better(since, planned_information=planned), enough)
     first = tuple(_first_day(arm.units) for arm in (control, candidate))
     score = since.score[..., 0]
