@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
@@ -108,14 +110,20 @@ def _begin(done: Any) -> None:  # noqa: ANN401 (an array that processes share ha
     _done = done
     # Who interrupts means the whole simulation, and the parent says so.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_the_parent, daemon=True).start()
+
+
+def _leave_with_the_parent() -> None:
+    """End this worker when its parent is gone: one that was killed could not say so."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(block: _Block) -> _Lived:
-    parent = multiprocessing.parent_process()
-
     def advance(share: float) -> None:
-        if _done[-1] or (parent is not None and not parent.is_alive()):
-            # Nobody waits for the rest; a parent that was killed could not say so.
+        if _done[-1]:
             raise SystemExit(1)
         _done[block.number] = share
 
