@@ -40,5 +40,15 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
     with pytest.raises(OutputFailed, match="is a directory"):
-        save(str(tmp_path), "hello")
+        save(str(folder), "hello")
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_no_name_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputFailed):
+        save("", "hello")
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """Write what a verb was asked to save."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -20,6 +21,9 @@ def save(name: str, text: str) -> None:
         if is_plain:
             target.replace(file)
     except OSError as error:
+        if is_plain:
+            with suppress(OSError):
+                target.unlink(missing_ok=True)
         what = (error.strerror or str(error)).lower()
         raise OutputFailed(Problem(str(file), what, "name a file that can be written")) from None
     click.echo(f"wrote {file}", err=True)
