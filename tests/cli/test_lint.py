@@ -131,6 +131,12 @@ def test_github(home: Path) -> None:
     )
 
 
+def test_an_empty_name_is_not_this_folder(home: Path) -> None:
+    result = run("lint", "", home=home)
+    assert (result.returncode, result.stdout) == (2, "0 files: no errors, no warnings\n")
+    assert result.stderr == "rollout lint: an empty name; name a file or a folder: `.` is this one\n"
+
+
 def test_what_cannot_be_read_does_not_hide_what_can(home: Path) -> None:
     (home / "empty").mkdir()
     result = run("lint", "nowhere.yaml", "wrong.yaml", "empty", home=home)

@@ -60,6 +60,12 @@ def _files(names: Sequence[str]) -> tuple[list[Path | None], list[Problem]]:
         if name == STANDARD_INPUT:
             found.setdefault(STANDARD_INPUT, None)
             continue
+        if not name:
+            # An unset variable of a script must not mean everything below this folder.
+            problems.append(
+                Problem("rollout lint", "an empty name", "name a file or a folder: `.` is this one")
+            )
+            continue
         path = Path(name)
         inside = list(_policies_below(path)) if path.is_dir() else [path]
         if not inside:
