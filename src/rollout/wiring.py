@@ -34,7 +34,7 @@ from rollout.commands.jobs import LocalCommands
 from rollout.controller.loop import Loop
 from rollout.controller.reconcile import Passing, Reconciler, World, pass_by
 from rollout.domain.judge import Patience
-from rollout.domain.policy import MetricType, Source
+from rollout.domain.metric import MetricType, Source
 from rollout.envoy.bootstrap import Address
 from rollout.envoy.proxy import Proxy
 from rollout.envoy.translate import refuse_impossible

@@ -10,7 +10,7 @@ from rollout.agent.spool import Spool
 from rollout.api.access import bearer
 from rollout.api.app import create_app
 from rollout.api.outcomes import Door, outcomes_router
-from rollout.domain.policy import MetricType
+from rollout.domain.metric import MetricType
 from tests.api.serving import TOKEN, serving
 from tests.lake.histories import BEGIN_US, HASHING
 

@@ -22,7 +22,8 @@ from rollout.domain.evidence import (
     MirrorEvidence,
     PollEvidence,
 )
-from rollout.domain.policy import Direction, Metric, MetricType, Policy, Role, Source, Version
+from rollout.domain.metric import Direction, Metric, MetricType, Role, Source
+from rollout.domain.policy import Policy, Version
 from rollout.stats.arrays import IntArray
 from rollout.stats.moments import JointMoments
 from tests.domain.examples import HOUR_S, POLICY

@@ -5,17 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from rollout.domain.policy import (
-    Direction,
-    Hold,
-    Metric,
-    MetricType,
-    Policy,
-    Role,
-    Source,
-    Step,
-    Version,
-)
+from rollout.domain.metric import Direction, Metric, MetricType, Role, Source
+from rollout.domain.policy import Hold, Policy, Step, Version
 
 HOUR_S: Final = 3600.0
 

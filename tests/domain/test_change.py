@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rollout.domain.change import Change, Difference, Effect, compare
 from rollout.domain.experiment import Phase
+from rollout.domain.metric import MetricType, Role
 from rollout.domain.policy import (
     WHOLE_BP,
     Choice,
@@ -21,11 +22,9 @@ from rollout.domain.policy import (
     Expect,
     Layer,
     Level,
-    MetricType,
     MirrorStep,
     Policy,
     Risk,
-    Role,
     Step,
     Version,
 )

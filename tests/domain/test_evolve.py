@@ -8,7 +8,7 @@ from rollout.domain.decide import decide
 from rollout.domain.decision import OVERRIDES, Decision, Reason
 from rollout.domain.evolve import evolve
 from rollout.domain.experiment import Experiment, JobState, Phase, split_of
-from rollout.domain.policy import Metric, MetricType, Role
+from rollout.domain.metric import Metric, MetricType, Role
 from rollout.domain.question import questions
 from rollout.domain.verdict import Finding, Judgement, Verdict
 from rollout.domain.wish import Approval, Asked, Wish

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from rollout.domain.evidence import Evidence
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.judge import Patience, judge, judge_many
-from rollout.domain.policy import Direction, Hold, MetricType, MirrorStep, Policy, Role
+from rollout.domain.metric import Direction, MetricType, Role
+from rollout.domain.policy import Hold, MirrorStep, Policy
 from rollout.domain.verdict import Finding, latch_name
 from tests.domain.batches import CTR, EVERYTHING, GPU, P95, REVENUE, VISITS, Draws, metric, only
 from tests.domain.scenes import EXPERIMENT, HOUR_US, NOW_US

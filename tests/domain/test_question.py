@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from rollout.domain.policy import MetricType, Policy, Resilience
+from rollout.domain.metric import MetricType
+from rollout.domain.policy import Policy, Resilience
 from rollout.domain.question import FALLBACK, questions
 from tests.domain.scenes import EXPERIMENT
 

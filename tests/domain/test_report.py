@@ -7,7 +7,7 @@ from dataclasses import replace
 from rollout.domain.decision import Decision, Reason
 from rollout.domain.experiment import Phase
 from rollout.domain.history import Entry
-from rollout.domain.policy import MetricType, Role, Source
+from rollout.domain.metric import MetricType, Role, Source
 from rollout.domain.report import MetricLine, report
 from rollout.domain.verdict import Finding, Verdict
 from tests.domain.scenes import EXPERIMENT, NOW_US, judgement

@@ -24,7 +24,8 @@ from rollout.api.intake import intake_router
 from rollout.api.outcomes import LARGEST_BATCH, Door, outcomes_router
 from rollout.controller.reconcile import Reconciler, World
 from rollout.domain.assignment import Placement
-from rollout.domain.policy import MetricType, Policy
+from rollout.domain.metric import MetricType
+from rollout.domain.policy import Policy
 from rollout.envoy.publication import Acknowledged, Live
 from rollout.intake.evidence import RecordedEvidence
 from rollout.intake.intake import Intake

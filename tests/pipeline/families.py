@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from rollout.domain.policy import Expect, Hold, Level, Metric, Policy, Resilience, Step
+from rollout.domain.metric import Metric
+from rollout.domain.policy import Expect, Hold, Level, Policy, Resilience, Step
 from tests.domain.examples import POLICY
 
 SECOND_US: Final = 1_000_000

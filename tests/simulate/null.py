@@ -10,7 +10,8 @@ import numpy as np
 
 from rollout.controller.zones import may_move_up
 from rollout.domain.decision import Reason
-from rollout.domain.policy import Policy, Role, Source
+from rollout.domain.metric import Role, Source
+from rollout.domain.policy import Policy
 from rollout.simulation.ending import Ending, Outcome
 from rollout.simulation.lives import Course
 from rollout.simulation.scenario import Scenario

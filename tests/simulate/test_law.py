@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rollout.domain.policy import Direction, Expect, Level, Metric, MetricType, Role, Source
+from rollout.domain.metric import Direction, Metric, MetricType, Role, Source
+from rollout.domain.policy import Expect, Level
 from rollout.simulation import troubles
 from rollout.simulation.amounts import FEW
 from rollout.simulation.crowd import UNITS_PER_DAY, Crowd, Trials

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rollout.domain.policy import Direction
+from rollout.domain.metric import Direction
 from rollout.simulation.levels import Levels, Span
 from rollout.simulation.scenario import Change, Effect, Fault, FaultKind, Moment, Scenario
 from rollout.simulation.sentences import effect, fault, span_s

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 
 from rollout.agent.spool import Spool, SpoolBroken, SpoolFull
 from rollout.api.body import read_body
-from rollout.domain.policy import MetricType
+from rollout.domain.metric import MetricType
 from rollout.errors import nearest
 from rollout.lake.outcomes import MICRO, Outcome, spooled
 from rollout.lake.units import UnitHash

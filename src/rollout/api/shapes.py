@@ -20,7 +20,8 @@ from rollout.client.answers import (
 from rollout.domain.experiment import ENDED, Experiment, Phase, split_of
 from rollout.domain.history import Entry
 from rollout.domain.judge import FALLBACK
-from rollout.domain.policy import WHOLE_BP, Metric, MetricType, Policy
+from rollout.domain.metric import Metric, MetricType
+from rollout.domain.policy import WHOLE_BP, Policy
 from rollout.domain.verdict import Verdict
 from rollout.domain.wish import Wish
 from rollout.ports import Standing

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from rollout.domain.alignment import aligned
-from rollout.domain.policy import Metric, Policy, Source, Step
+from rollout.domain.metric import Metric, Source
+from rollout.domain.policy import Policy, Step
 from rollout.domain.question import questions, tests_of
 from rollout.domain.written import duration, share, weight
 from rollout.stats import planning

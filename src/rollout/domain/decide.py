@@ -7,8 +7,9 @@ from typing import Final
 from rollout.domain import proof
 from rollout.domain.decision import Action, Decision, Reason
 from rollout.domain.experiment import ENDED, SECOND_US, Experiment, JobState, Phase
+from rollout.domain.metric import Role
 from rollout.domain.persons import answer
-from rollout.domain.policy import Choice, MirrorStep, Role
+from rollout.domain.policy import Choice, MirrorStep
 from rollout.domain.question import FALLBACK, is_limit
 from rollout.domain.verdict import Judgement, Verdict
 

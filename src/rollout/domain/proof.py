@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rollout.domain.experiment import Experiment, Phase
-from rollout.domain.policy import MirrorStep, Role
+from rollout.domain.metric import Role
+from rollout.domain.policy import MirrorStep
 from rollout.domain.question import FALLBACK
 from rollout.domain.verdict import Finding, Judgement, Verdict
 

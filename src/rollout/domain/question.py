@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from rollout.domain.policy import Direction, Metric, MetricType, Policy, Role
+from rollout.domain.metric import Direction, Metric, MetricType, Role
+from rollout.domain.policy import Policy
 from rollout.stats import bars
 
 FALLBACK: Final = "fallback"

@@ -11,7 +11,8 @@ from rollout.domain.decision import Action
 from rollout.domain.experiment import ENDED, Experiment, Phase
 from rollout.domain.history import Entry
 from rollout.domain.judge import FALLBACK
-from rollout.domain.policy import Metric, MetricType, Policy, Role
+from rollout.domain.metric import Metric, MetricType, Role
+from rollout.domain.policy import Policy
 from rollout.domain.timeline import Event, events, weight, worded
 from rollout.domain.verdict import Finding, Judgement, Verdict
 

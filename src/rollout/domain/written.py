@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
+from rollout.domain.metric import Metric
 from rollout.domain.policy import (
     Action,
     Condition,
     Decide,
     LocalCommand,
-    Metric,
     MirrorStep,
     Opening,
     Policy,

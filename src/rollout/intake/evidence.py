@@ -19,7 +19,8 @@ from rollout.domain.evidence import (
 )
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.judge import Patience
-from rollout.domain.policy import Metric, MetricType, Policy, Source
+from rollout.domain.metric import Metric, MetricType, Source
+from rollout.domain.policy import Policy
 from rollout.domain.question import fallback_window_s
 from rollout.domain.records import Enrolment, RatioSums, Run, Stratum, Successes
 from rollout.intake.fast_evidence import FastEvidence

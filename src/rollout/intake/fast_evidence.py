@@ -9,7 +9,8 @@ import numpy as np
 from rollout.domain.assignment import Leaf
 from rollout.domain.evidence import ClosedFractions, FirstErrors, LimitEvidence
 from rollout.domain.experiment import Experiment, Phase
-from rollout.domain.policy import WHOLE_BP, Metric, Policy
+from rollout.domain.metric import Metric
+from rollout.domain.policy import WHOLE_BP, Policy
 from rollout.domain.records import BASELINE_SERVED, MINUTE_US, NANO, WINDOW_US, Run, Threshold
 from rollout.intake.sums import CANDIDATE, joint
 from rollout.stats import events, slo, starts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from rollout.domain.policy import Direction, Metric, Role
+from rollout.domain.metric import Direction, Metric, Role
 from rollout.policyfile.metrics import (
     AnyMetric,
     Binary,

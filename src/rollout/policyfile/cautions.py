@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from rollout.domain.policy import Role
+from rollout.domain.metric import Role
 from rollout.policyfile.draft import Draft
 from rollout.policyfile.finding import Complaint, Path, Severity
 from rollout.policyfile.leaves import Fallback

@@ -10,7 +10,8 @@ from typing import Annotated, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from rollout.domain.policy import Choice, Direction, Event, Opening
+from rollout.domain.metric import Direction
+from rollout.domain.policy import Choice, Event, Opening
 from rollout.errors import choices
 from rollout.policyfile import addresses, openings, quantities, texts
 from rollout.policyfile.forms import Form, one_of

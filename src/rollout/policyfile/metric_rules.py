@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from rollout.domain.policy import Direction, Role
+from rollout.domain.metric import Direction, Role
 from rollout.errors import nearest
 from rollout.policyfile.draft import Draft
 from rollout.policyfile.finding import Complaint, Path, did_you_mean

@@ -7,7 +7,7 @@ from typing import Annotated, Final, TypeAlias
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from rollout.domain.policy import MetricType, Role, Source
+from rollout.domain.metric import MetricType, Role, Source
 from rollout.policyfile.forms import Form
 from rollout.policyfile.leaves import (
     Bound,

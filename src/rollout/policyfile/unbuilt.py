@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rollout.domain.policy import Metric, MetricType, Policy, Role, Version, WorkflowCall
+from rollout.domain.metric import Metric, MetricType, Role
+from rollout.domain.policy import Policy, Version, WorkflowCall
 
 
 def _versions(policy: Policy) -> tuple[Version, ...]:

@@ -8,13 +8,10 @@ import altair as alt
 import vl_convert
 
 from rollout.domain.report import MetricLine, Point
+from rollout.render.paint import AIM, BAND, config
 
 WIDTH: Final = 640
 HEIGHT: Final = 150
-INK: Final = "currentColor"
-# Blue and orange of middle lightness: told apart by the colour-blind, and on white and black alike.
-BAND: Final = "#3b82f6"
-AIM: Final = "#ea580c"
 _LEAST_POINTS: Final = 2
 _HOUR_US: Final = 3_600_000_000
 
@@ -47,7 +44,7 @@ def chart(line: MetricLine) -> str | None:
     )
     layers = [band, best] if line.aim is None else [band, best, aim]
     drawn = alt.LayerChart(
-        layer=layers, width=WIDTH, height=HEIGHT, background="transparent", config=_config()
+        layer=layers, width=WIDTH, height=HEIGHT, background="transparent", config=config()
     )
     return str(vl_convert.vegalite_to_svg(drawn.to_dict()))
 
@@ -69,21 +66,6 @@ def _domain(line: MetricLine) -> tuple[float, float]:
         seen.append(0.0)
     room = 0.1 * (max(seen) - min(seen)) or 0.01
     return (max(min(seen) - room, 0.0) if line.is_share else min(seen) - room), max(seen) + room
-
-
-def _config() -> alt.Config:
-    axis = alt.AxisConfig(
-        labelColor=INK,
-        titleColor=INK,
-        tickColor=INK,
-        tickOpacity=0.4,
-        domainColor=INK,
-        domainOpacity=0.4,
-        gridColor=INK,
-        gridOpacity=0.15,
-    )
-    # The figure around it says what it shows; a label for each shape would only be noise.
-    return alt.Config(aria=False, axis=axis, view=alt.ViewConfig(stroke=None), font="sans-serif")
 
 
 def _inline(rows: list[dict[str, Any]]) -> alt.InlineData:

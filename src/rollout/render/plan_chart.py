@@ -13,7 +13,8 @@ from markupsafe import escape
 from rollout.domain.plan.parts import MetricPlan, StepPlan
 from rollout.domain.plan.plan import Plan
 from rollout.domain.plan.words import count, percent, span
-from rollout.render.chart import AIM, BAND, INK, WIDTH
+from rollout.render.chart import WIDTH
+from rollout.render.paint import AIM, BAND, INK, config
 
 _ROW: Final = 26
 _BAR: Final = 14
@@ -67,7 +68,11 @@ def plan_chart(plan: Plan) -> str | None:
     else:
         return None
     drawn = alt.LayerChart(
-        layer=layers, width=WIDTH, height=_ROW * len(order), background="transparent", config=_config()
+        layer=layers,
+        width=WIDTH,
+        height=_ROW * len(order),
+        background="transparent",
+        config=config(label_size=12),
     )
     return str(vl_convert.vegalite_to_svg(drawn.to_dict()))
 
@@ -179,18 +184,3 @@ def _rules(plan: Plan, frame: _Frame) -> list[alt.Chart]:
         )
         layers.append(label.encode(text="words:N", y=alt.value(0)))
     return layers
-
-
-def _config() -> alt.Config:
-    axis = alt.AxisConfig(
-        labelColor=INK,
-        titleColor=INK,
-        tickColor=INK,
-        tickOpacity=0.4,
-        domainColor=INK,
-        domainOpacity=0.4,
-        gridColor=INK,
-        gridOpacity=0.12,
-        labelFontSize=12,
-    )
-    return alt.Config(aria=False, axis=axis, view=alt.ViewConfig(stroke=None), font="sans-serif")

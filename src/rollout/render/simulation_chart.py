@@ -11,7 +11,7 @@ from typing import Any, Final
 import altair as alt
 import vl_convert
 
-from rollout.render.chart import AIM, BAND, INK
+from rollout.render.paint import AIM, BAND, INK, config
 from rollout.simulation.ending import Moment, Outcome
 from rollout.simulation.result import Result
 
@@ -89,7 +89,7 @@ def simulation_chart(result: Result) -> str:
         vconcat=rows,
         spacing=_GAP // 2,
         background="transparent",
-        config=_config(),
+        config=config(),
         resolve=alt.Resolve(scale=alt.ScaleResolveMap(color="independent")),
     )
     return _named_alike(str(vl_convert.vegalite_to_svg(drawn.to_dict())))
@@ -212,17 +212,3 @@ def _reach(moments: Sequence[Moment]) -> tuple[float, float]:
     seen = [*ends, *pots, 0.0, *(one.truth for one in moments)]
     room = 0.1 * (max(seen) - min(seen)) or 0.01
     return min(seen) - room, max(seen) + room
-
-
-def _config() -> alt.Config:
-    axis = alt.AxisConfig(
-        labelColor=INK,
-        titleColor=INK,
-        tickColor=INK,
-        tickOpacity=0.4,
-        domainColor=INK,
-        domainOpacity=0.4,
-        gridColor=INK,
-        gridOpacity=0.12,
-    )
-    return alt.Config(aria=False, axis=axis, view=alt.ViewConfig(stroke=None), font="sans-serif")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rollout.domain.policy import Metric, Policy, Role, Source
+from rollout.domain.metric import Metric, Role, Source
+from rollout.domain.policy import Policy
 
 
 def goal_of(policy: Policy) -> Metric | None:

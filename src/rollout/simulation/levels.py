@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from rollout.domain.policy import Direction, Expect, Metric, MetricType, Policy, Role
+from rollout.domain.metric import Direction, Metric, MetricType, Role
+from rollout.domain.policy import Expect, Policy
 from rollout.domain.question import FALLBACK
 from rollout.simulation.scenario import Effect, Moment, Scenario
 from rollout.stats.arrays import BoolArray, FloatArray

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from rollout.domain.policy import Direction, Metric
+from rollout.domain.metric import Direction, Metric
 from rollout.simulation.outcomes import Pooled
 from rollout.stats.arrays import BoolArray, FloatArray, IntArray
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 
 from rollout.domain.evidence import Poll, PollEvidence
-from rollout.domain.policy import Metric
+from rollout.domain.metric import Metric
 from rollout.simulation.levels import Span
 from rollout.stats.arrays import BoolArray, FloatArray, IntArray
 

@@ -16,7 +16,8 @@ from rollout.domain.evidence import (
     LatencyEvidence,
     LimitEvidence,
 )
-from rollout.domain.policy import WHOLE_BP, Metric, Policy
+from rollout.domain.metric import Metric
+from rollout.domain.policy import WHOLE_BP, Policy
 from rollout.simulation import troubles
 from rollout.simulation.crowd import Crowd, Trials
 from rollout.simulation.levels import Span

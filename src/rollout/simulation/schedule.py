@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from rollout.domain.policy import Policy, Source
+from rollout.domain.metric import Source
+from rollout.domain.policy import Policy
 from rollout.simulation.scenario import Scenario
 from rollout.stats.arrays import FloatArray
 

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.random import Generator
 
-from rollout.domain.policy import Expect, Metric, MetricType
+from rollout.domain.metric import Metric, MetricType
+from rollout.domain.policy import Expect
 from rollout.simulation.amounts import Amounts
 from rollout.simulation.levels import usual_level
 from rollout.stats.arrays import FloatArray, IntArray

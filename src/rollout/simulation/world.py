@@ -10,7 +10,8 @@ from numpy.random import Generator
 
 from rollout.domain.evidence import ArmEvidence, Evidence, MirrorEvidence
 from rollout.domain.look import Patience
-from rollout.domain.policy import Metric, MetricType, Policy, Source
+from rollout.domain.metric import Metric, MetricType, Source
+from rollout.domain.policy import Policy
 from rollout.domain.question import FALLBACK, fallback_window_s
 from rollout.simulation.crowd import Crowd
 from rollout.simulation.levels import Levels, Span, activity, begins_s

@@ -11,23 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollout.domain.look import Patience
+from rollout.domain.metric import Direction, Metric, MetricType, Role, Source
 from rollout.domain.plan.plan import Plan, plan
-from rollout.domain.policy import (
-    Direction,
-    Expect,
-    Hold,
-    Level,
-    Metric,
-    MetricType,
-    MirrorStep,
-    Opening,
-    Policy,
-    Resilience,
-    Risk,
-    Role,
-    Source,
-    Step,
-)
+from rollout.domain.policy import Expect, Hold, Level, MirrorStep, Opening, Policy, Resilience, Risk, Step
 from rollout.render.plan_words import tables
 from tests.domain.examples import POLICY
 

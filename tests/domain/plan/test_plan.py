@@ -8,18 +8,10 @@ import numpy as np
 import pytest
 
 from rollout.domain.measure.planned import planned_information
+from rollout.domain.metric import Metric, MetricType, Role
 from rollout.domain.plan.calendar import calendar
 from rollout.domain.plan.harm import REACTION_S
-from rollout.domain.policy import (
-    Expect,
-    Hold,
-    Metric,
-    MetricType,
-    MirrorStep,
-    Opening,
-    Role,
-    Step,
-)
+from rollout.domain.policy import Expect, Hold, MirrorStep, Opening, Step
 from rollout.domain.question import harm_bar
 from rollout.policyfile.reading import parse
 from rollout.stats import means, starts

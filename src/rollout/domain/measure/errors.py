@@ -8,7 +8,8 @@ from rollout.domain.evidence import ClosedRatio, Counts, ErrorEvidence, FirstErr
 from rollout.domain.measure import fractions
 from rollout.domain.measure.measured import Measured
 from rollout.domain.measure.planned import planned_information
-from rollout.domain.policy import Metric, Policy
+from rollout.domain.metric import Metric
+from rollout.domain.policy import Policy
 from rollout.stats import adjust, arrays, bars, events, means, starts
 from rollout.stats.arrays import BoolArray, FloatArray
 

@@ -7,7 +7,7 @@ import numpy as np
 from rollout.domain.evidence import LimitEvidence
 from rollout.domain.measure import fractions
 from rollout.domain.measure.measured import Measured
-from rollout.domain.policy import Metric
+from rollout.domain.metric import Metric
 from rollout.stats import bars, slo, starts
 from rollout.stats.arrays import FloatArray
 

@@ -9,7 +9,8 @@ import numpy as np
 from rollout.domain.evidence import BinaryEvidence, MeanEvidence
 from rollout.domain.measure.measured import Measured
 from rollout.domain.measure.planned import planned_information
-from rollout.domain.policy import Direction, Metric, MetricType, Policy
+from rollout.domain.metric import Direction, Metric, MetricType
+from rollout.domain.policy import Policy
 from rollout.stats import adjust, bars, means, moments, starts
 from rollout.stats.arrays import IntArray
 from rollout.stats.moments import JointMoments, Moments

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rollout.domain.evidence import ArmEvidence
 from rollout.domain.measure import errors, fractions, latencies, limits, means, polls
 from rollout.domain.measure.measured import Measured, Polled
-from rollout.domain.policy import Metric, MetricType, Policy
+from rollout.domain.metric import Metric, MetricType
+from rollout.domain.policy import Policy
 
 
 def measure(policy: Policy, metric: Metric, arm: ArmEvidence) -> Measured | Polled | None:

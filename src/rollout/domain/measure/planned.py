@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rollout.domain.policy import Level, Metric, MetricType, Policy
+from rollout.domain.metric import Metric, MetricType
+from rollout.domain.policy import Level, Policy
 from rollout.stats import means, planning
 
 _SHARES = frozenset({MetricType.BINARY, MetricType.ERROR_RATE})

@@ -6,7 +6,7 @@ import numpy as np
 
 from rollout.domain.evidence import Poll, PollEvidence
 from rollout.domain.measure.measured import Polled
-from rollout.domain.policy import Metric
+from rollout.domain.metric import Metric
 
 
 def polled(metric: Metric, found: PollEvidence) -> Polled:

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from scipy import optimize
 
+from rollout.domain.metric import MetricType
 from rollout.domain.plan.asked import Asked, is_contrast
 from rollout.domain.plan.calendar import DAY_S, Calendar
 from rollout.domain.plan.effort import POWER, Effort
@@ -23,7 +24,7 @@ from rollout.domain.plan.words import (
     written_percent,
     written_span,
 )
-from rollout.domain.policy import WHOLE_BP, MetricType, Policy
+from rollout.domain.policy import WHOLE_BP, Policy
 from rollout.domain.question import proof_bar
 
 Path: TypeAlias = tuple[str | int, ...]

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from rollout.domain.measure.planned import planned_information
+from rollout.domain.metric import Direction, Metric, MetricType
 from rollout.domain.plan.calendar import DAY_S
 from rollout.domain.plan.contrasts import Contrast, ContrastEffort, contrast_effort
 from rollout.domain.plan.effort import Effort, EitherEffort
 from rollout.domain.plan.limits import LimitEffort
-from rollout.domain.policy import Direction, Level, Metric, MetricType, Policy
+from rollout.domain.policy import Level, Policy
 from rollout.domain.question import Question, proof_bar
 from rollout.stats import means, planning
 

@@ -8,10 +8,11 @@ from typing import Final
 
 import numpy as np
 
+from rollout.domain.metric import MetricType
 from rollout.domain.plan.asked import Asked
 from rollout.domain.plan.calendar import DAY_S, Calendar, Leg
 from rollout.domain.plan.contrasts import Contrast, stopping_of
-from rollout.domain.policy import MetricType, Policy
+from rollout.domain.policy import Policy
 from rollout.domain.question import harm_bar
 from rollout.stats import events, slo, starts
 from rollout.stats.moments import JointMoments

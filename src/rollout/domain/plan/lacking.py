@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rollout.domain.metric import MetricType
 from rollout.domain.plan.advice import Advice, Gravity
 from rollout.domain.plan.asked import Asked
 from rollout.domain.plan.words import written_percent
-from rollout.domain.policy import MetricType, Policy
+from rollout.domain.policy import Policy
 
 
 def lacking(policy: Policy, questions: tuple[Asked, ...]) -> Iterator[Advice]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from rollout.domain.metric import Metric, MetricType, Role
 from rollout.domain.plan.advice import Room
 from rollout.domain.plan.asked import Asked, is_contrast
 from rollout.domain.plan.calendar import Calendar
 from rollout.domain.plan.words import percent, span
-from rollout.domain.policy import Metric, MetricType, Policy, Role
+from rollout.domain.policy import Policy
 
 
 def answer(policy: Policy, rooms: tuple[Room, ...], expected_s: float | None, *, refused: bool) -> str:
