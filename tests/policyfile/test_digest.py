@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 
 from rollout.domain.policy import Actions, Decide, LocalCommand, Policy, Risk
-from rollout.policyfile.digest import canonical, digest, revision_digest
+from rollout.domain.revise import Unrevisable, revise
+from rollout.policyfile.digest import canonical, digest
 from rollout.policyfile.reading import parse
 from tests.domain.examples import POLICY
+from tests.domain.scenes import EXPERIMENT, NOW_US
 from tests.policyfile.files import GOOD, changed
 
 # Stored in ledgers: a change here would make every running policy look new.
@@ -47,7 +49,8 @@ def test_a_written_default_changes_nothing() -> None:
 def test_any_change_of_the_experiment_is_a_new_revision(old: str, new: str) -> None:
     before, after = parse(GOOD, "a.yaml"), parse(changed(old, new), "a.yaml")
     assert digest(before) != digest(after)
-    assert revision_digest(before) != revision_digest(after)
+    followed = revise(replace(EXPERIMENT, policy=before), after, NOW_US)
+    assert isinstance(followed, Unrevisable) or followed.revision == EXPERIMENT.revision + 1
 
 
 @pytest.mark.parametrize(
@@ -60,7 +63,8 @@ def test_any_change_of_the_experiment_is_a_new_revision(old: str, new: str) -> N
 )
 def test_what_takes_effect_at_once_is_no_new_revision(after: Policy) -> None:
     assert digest(after) != digest(POLICY)
-    assert revision_digest(after) == revision_digest(POLICY)
+    run = replace(EXPERIMENT, policy=POLICY)
+    assert revise(run, after, NOW_US) == replace(run, policy=after)
 
 
 def test_canonical_is_json_with_sorted_keys() -> None:

@@ -13,31 +13,16 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
 from rollout.domain.policy import Policy
-from rollout.domain.revise import AT_ONCE
 
 
 def digest(policy: Policy) -> str:
     """Return what identifies a policy: equal for equal policies, sha256 of `canonical`."""
-    return _hashed(_content(policy))
-
-
-def revision_digest(policy: Policy) -> str:
-    """Return what identifies a revision: changed by whatever makes the evidence so far worthless."""
-    content = _content(policy)
-    assert isinstance(content, dict)  # noqa: S101 (ours: a policy is a dataclass)
-    return _hashed({name: value for name, value in content.items() if name not in AT_ONCE})
+    return f"sha256:{hashlib.sha256(canonical(policy).encode()).hexdigest()}"
 
 
 def canonical(policy: Policy) -> str:
     """Return a policy as canonical JSON: sorted keys, no blanks, no defaults."""
-    return _json(_content(policy))
-
-
-def _hashed(content: object) -> str:
-    return f"sha256:{hashlib.sha256(_json(content).encode()).hexdigest()}"
-
-
-def _json(content: object) -> str:
+    content = _content(policy)
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
