@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollout.domain.assignment import Split
 from rollout.domain.decision import Reason
 from rollout.domain.experiment import Experiment
 from rollout.domain.history import Entry
@@ -100,3 +101,10 @@ def test_a_missing_field_is_refused(missing: str) -> None:
 def test_what_is_no_object_is_refused(text: str) -> None:
     with pytest.raises(Unreadable):
         read(Experiment, text)
+
+
+def test_a_set_is_written_in_one_order_and_holds_each_part_once() -> None:
+    assert written(Split(stopped=frozenset({3, 1, 2}))) == written(Split(stopped=frozenset({2, 3, 1})))
+    assert read(Split, '{"stopped":[2,1]}').stopped == {1, 2}
+    with pytest.raises(Unreadable, match="twice"):
+        read(Split, '{"stopped":[1,1]}')

@@ -51,8 +51,9 @@ def _plain(value: object) -> object:
             return value
         case float():
             return value if math.isfinite(value) else str(float(value))
-        case tuple():
-            return [_plain(part) for part in value]
+        case tuple() | frozenset():
+            parts = [_plain(part) for part in value]
+            return parts if isinstance(value, tuple) else sorted(parts, key=_order)
         case Mapping():
             return {str(key): _plain(part) for key, part in value.items()}
         case _ if is_dataclass(value):
@@ -68,8 +69,8 @@ def _value(kind: Any, content: object, where: str) -> object:  # noqa: ANN401 (a
         if content is None and len(present) < len(inner):
             return None
         return _value(_meant(present, content), content, where)
-    if origin is tuple:
-        return _tuple(inner, content, where)
+    if origin in {tuple, frozenset}:
+        return (_tuple if origin is tuple else _set)(inner, content, where)
     if origin is Mapping:
         found = _expect(dict, content, where)
         return {
@@ -145,6 +146,19 @@ def _tuple(inner: tuple[Any, ...], content: object, where: str) -> tuple[object,
         _value(kind, part, f"{where}[{index}]")
         for index, (kind, part) in enumerate(zip(kinds, parts, strict=True))
     )
+
+
+def _order(part: object) -> str:
+    """Sort by what is written: a set has no order of its own, and each program's would be another."""
+    return json.dumps(part, sort_keys=True)
+
+
+def _set(inner: tuple[Any, ...], content: object, where: str) -> frozenset[object]:
+    parts = _expect(list, content, where)
+    found = frozenset(_value(inner[0], part, f"{where}[{index}]") for index, part in enumerate(parts))
+    if len(found) < len(parts):
+        raise Unreadable(f"{where}: the same part twice")
+    return found
 
 
 def _built(kind: Any, content: object, where: str, given: Mapping[str, object]) -> object:  # noqa: ANN401

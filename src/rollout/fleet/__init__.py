@@ -1,0 +1,1 @@
+"""What every node should serve, and how each of them stands."""

@@ -1,0 +1,78 @@
+"""Every placement travels as it is; what was cut, changed or invented on the way is refused whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rollout.domain.assignment import Placement, Split
+from rollout.fleet.snapshot import Snapshot, WrongSnapshot, read_snapshot
+from tests.domain.examples import POLICY
+
+st.register_type_strategy(float, st.floats(allow_nan=False))
+SPLIT = Split(steps_on=1, stopped=frozenset({2, 1, 10}))
+PLACEMENTS = (Placement(POLICY, 3, SPLIT), Placement(replace(POLICY, name="other", path="/o"), 1, Split()))
+TEXT = Snapshot.of(PLACEMENTS).text
+
+
+@given(st.lists(st.from_type(Placement), max_size=3))
+def test_a_snapshot_comes_back(placements: list[Placement]) -> None:
+    sent = Snapshot.of(placements)
+    back = read_snapshot(sent.text)
+    assert back == sent
+    assert back.placements == tuple(placements)
+
+
+def test_a_version_tells_any_difference_and_nothing_else() -> None:
+    again = (replace(PLACEMENTS[0], split=replace(SPLIT, stopped=frozenset({10, 1, 2}))), PLACEMENTS[1])
+    assert Snapshot.of(again).version == Snapshot.of(PLACEMENTS).version
+    other = (replace(PLACEMENTS[0], split=replace(SPLIT, is_promoted=True)), PLACEMENTS[1])
+    assert Snapshot.of(other).version != Snapshot.of(PLACEMENTS).version
+    assert Snapshot.of(other).wanted[1].version == Snapshot.of(PLACEMENTS).wanted[1].version
+
+
+def test_a_whole_number_written_as_one_keeps_its_version() -> None:
+    whole = replace(POLICY, resilience=replace(POLICY.resilience, timeout_s=3))
+    sent = Snapshot.of([Placement(whole, 1, Split())])
+    assert read_snapshot(sent.text).wanted[0].version == sent.wanted[0].version
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "not JSON",
+        "[]",
+        '{"placements": []}',
+        TEXT[: len(TEXT) // 2],
+        TEXT.replace('"steps_on":1', '"steps_on":2', 1),
+        TEXT.replace('"version":"', '"version":"0', 1),
+        TEXT.replace('"steps_on":1', '"steps_on":NaN', 1),
+        '{"placements":' + "[" * 100_000 + "]" * 100_000 + "}",
+    ],
+    ids=["empty", "text", "list", "no version", "cut", "changed", "misnamed", "not a number", "deep"],
+)
+def test_garbage_is_no_snapshot(content: str) -> None:
+    with pytest.raises(WrongSnapshot):
+        read_snapshot(content)
+
+
+def test_a_placement_of_a_newer_program_leaves_the_others() -> None:
+    first, second = (json.loads(one.text) for one in Snapshot.of(PLACEMENTS).wanted)
+    first["split"]["tilt"] = 3
+    back = read_snapshot(_sealed([first, second]))
+    assert [one.policy.name for one in back.placements] == ["other"]
+    assert [one.experiment for one in back.unread] == [POLICY.name]
+    assert "tilt" in back.unread[0].reason
+
+
+def _sealed(placements: list[object]) -> str:
+    """Return a snapshot's text as a control plane of another version would write it."""
+    texts = [json.dumps(one, sort_keys=True, separators=(",", ":"), ensure_ascii=False) for one in placements]
+    version = hashlib.blake2b("\n".join(texts).encode(), digest_size=16).hexdigest()
+    return json.dumps({"placements": placements, "version": version})
