@@ -29,8 +29,11 @@ Number = Annotated[int, Field(ge=0, le=100_000)]
 class SnapshotAnswer(Answer):
     """All placements that every node should serve, and no others."""
 
-    version: Version = Field(description="A hash of the placements as canonical JSON.")
-    placements: tuple[JsonValue, ...] = Field(max_length=MAXIMUM_EXPERIMENTS)
+    version: Version = Field(description="A hash of the placements' own versions, in their order.")
+    placements: tuple[JsonValue, ...] = Field(
+        max_length=MAXIMUM_EXPERIMENTS,
+        description="Each whole, or by its version where the snapshot named in `after` had it.",
+    )
 
 
 class UnitKeyAnswer(Answer):

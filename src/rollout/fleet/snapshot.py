@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from pydantic import ValidationError
@@ -14,7 +15,7 @@ from rollout.client.nodes import VERSION_CHARACTERS, SnapshotAnswer
 from rollout.domain.assignment import Placement
 from rollout.store.ledger_json import Unreadable, read, written
 
-LARGEST_BYTES: Final = 64 * 1024 * 1024
+LARGEST_CHARACTERS: Final = 64 * 1024 * 1024
 
 
 class WrongSnapshot(ValueError):
@@ -26,14 +27,14 @@ class Wanted:
     """One placement, and what it is called by: a hash of its text as the control plane wrote it."""
 
     placement: Placement
-    text: str
+    text: str = field(repr=False)
     version: str
 
     @classmethod
     def of(cls, placement: Placement) -> Wanted:
         """Return a placement with its text."""
         text = written(placement)
-        return cls(placement, text, _hash([text]))
+        return cls(placement, text, _hash(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,13 @@ class Unread:
     """A placement that this program does not understand; the others are not to blame."""
 
     experiment: str | None
+    text: str = field(repr=False)
     version: str
     reason: str
+
+
+Known = Mapping[str, Wanted | Unread]
+NOTHING_KNOWN: Final[Known] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,47 +56,94 @@ class Snapshot:
     """What a data plane should serve, whole."""
 
     version: str
-    wanted: tuple[Wanted, ...]
-    text: str
-    unread: tuple[Unread, ...] = ()
+    parts: tuple[Wanted | Unread, ...]
 
     @classmethod
-    def of(cls, placements: Sequence[Placement]) -> Snapshot:
-        """Return the snapshot of these placements: equal ones have equal versions, on every machine."""
-        wanted = tuple(Wanted.of(placement) for placement in placements)
-        version = _hash([one.text for one in wanted])
-        joined = ",".join(one.text for one in wanted)
-        return cls(version, wanted, f'{{"placements":[{joined}],"version":"{version}"}}')
+    def of(cls, placements: Iterable[Placement], *, before: Snapshot | None = None) -> Snapshot:
+        """Return the snapshot of these placements: equal ones have equal versions, on every machine.
+
+        What `before` holds already is not written again: a step at a thousand experiments is one text.
+        """
+        old = {} if before is None else {one.placement.policy.name: one for one in before.wanted}
+        parts = []
+        for placement in placements:
+            same = old.get(placement.policy.name)
+            is_same = same is not None and _is_same(same.placement, placement)
+            parts.append(same if same is not None and is_same else Wanted.of(placement))
+        return cls(_version(parts), tuple(parts))
+
+    @property
+    def wanted(self) -> tuple[Wanted, ...]:
+        """What this program understands."""
+        return tuple(one for one in self.parts if isinstance(one, Wanted))
+
+    @property
+    def unread(self) -> tuple[Unread, ...]:
+        """What it does not."""
+        return tuple(one for one in self.parts if isinstance(one, Unread))
 
     @property
     def placements(self) -> tuple[Placement, ...]:
         """The placements that this program understands."""
         return tuple(one.placement for one in self.wanted)
 
+    @property
+    def known(self) -> Known:
+        """The parts by their versions."""
+        return {one.version: one for one in self.parts}
 
-def read_snapshot(content: str) -> Snapshot:
-    """Return the snapshot that was written; raise `WrongSnapshot` unless all of it is there, unharmed."""
-    if len(content) > LARGEST_BYTES:
-        raise WrongSnapshot(f"a snapshot of {len(content)} characters is larger than {LARGEST_BYTES}")
+    def text(self, known: Iterable[str] = ()) -> str:
+        """Return it as it travels: a part whose version the reader knows is only named."""
+        spared = frozenset(known)
+        parts = (f'"{one.version}"' if one.version in spared else one.text for one in self.parts)
+        return f'{{"placements":[{",".join(parts)}],"version":"{self.version}"}}'
+
+
+def read_snapshot(content: str, known: Known = NOTHING_KNOWN) -> Snapshot:
+    """Return the snapshot that was written for a reader who knows these parts.
+
+    Raises `WrongSnapshot` unless all of it is there, unharmed.
+    """
+    if len(content) > LARGEST_CHARACTERS:
+        raise WrongSnapshot(f"a snapshot of {len(content)} characters is larger than {LARGEST_CHARACTERS}")
     try:
         found = SnapshotAnswer.model_validate(json.loads(content))
-        texts = [_canonical(one) for one in found.placements]
+        parts = tuple(_part(one, known) for one in found.placements)
     except (ValidationError, ValueError, RecursionError) as error:
         raise WrongSnapshot(f"not a snapshot: {str(error).splitlines()[0]}") from None
-    if _hash(texts) != found.version:
+    if _version(parts) != found.version:
         raise WrongSnapshot("the snapshot's content does not have its version: it was cut or changed")
-    wanted, unread = [], []
-    for plain, text in zip(found.placements, texts, strict=True):
-        try:
-            wanted.append(Wanted(read(Placement, text), text, _hash([text])))
-        except (Unreadable, ValueError, TypeError) as error:
-            unread.append(Unread(_name_in(plain), _hash([text]), f"not understood by this version: {error}"))
-    return Snapshot(found.version, tuple(wanted), content, tuple(unread))
+    return Snapshot(found.version, parts)
 
 
-def _hash(texts: Sequence[str]) -> str:
-    content = "\n".join(texts).encode()  # canonical JSON has no line breaks of its own
-    return hashlib.blake2b(content, digest_size=VERSION_CHARACTERS // 2).hexdigest()
+def _part(plain: object, known: Known) -> Wanted | Unread:
+    if isinstance(plain, str):
+        if plain not in known:
+            raise ValueError("it names a placement that was not sent")
+        return known[plain]
+    text = _canonical(plain)
+    version = _hash(text)
+    if version in known:
+        return known[version]
+    try:
+        return Wanted(read(Placement, text), text, version)
+    except (Unreadable, ValueError, TypeError) as error:
+        return Unread(_name_in(plain), text, version, f"not understood by this version: {error}")
+
+
+def _is_same(one: Placement, other: Placement) -> bool:
+    """Compare two placements; their policies are large, and mostly one and the same."""
+    same_policy = one.policy is other.policy or one.policy == other.policy
+    rest = (one.revision, one.split, one.layer_range)
+    return same_policy and rest == (other.revision, other.split, other.layer_range)
+
+
+def _version(parts: Sequence[Wanted | Unread]) -> str:
+    return _hash("\n".join(one.version for one in parts))
+
+
+def _hash(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=VERSION_CHARACTERS // 2).hexdigest()
 
 
 def _canonical(value: object) -> str:
