@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 from rollout.domain.assignment import CONTROL, Placement, Split
 from rollout.domain.policy import Policy, Resilience, Version
 from rollout.envoy.document import Document, Kind
-from rollout.envoy.publication import Acknowledged, Live, Refused, plan, reason_in
+from rollout.envoy.publication import Acknowledged, Live, Refused, Unserved, plan, reason_in
+from rollout.envoy.sifting import Fault, sift
 from rollout.envoy.translate import translate
 from rollout.envoy.weights import keys_on, splits, weights
 from tests.domain.examples import POLICY
@@ -125,6 +128,81 @@ def test_two_owners_of_a_path_are_refused(tmp_path: Path) -> None:
         result = proxy.publish([placed(POLICY), placed(replace(OTHER, path="/churn/"))])
     assert isinstance(result, Refused)
     assert "/churn: 2 experiments have this path" in result.reason
+
+
+def test_what_envoy_refuses_leaves_the_others_their_change(tmp_path: Path) -> None:
+    with serving(CONTROL) as baseline, running(tmp_path) as (proxy, port):
+        good = policy_for(baseline.url, baseline.url)
+        proxy.publish([placed(good, 1)])
+        new = [replace(good, name=f"new-{n}", path=f"/new/{n}", salt=f"s{n}") for n in range(6)]
+        bad = replace(new[4], resilience=Resilience(timeout_s=1e15))
+        worse = replace(new[1], path="no path")
+        wanted = [placed(good, 2), *(placed(one, 1) for one in (new[0], worse, new[2], new[3], bad, new[5]))]
+        refused = proxy.publish(wanted)
+        assert isinstance(refused, Refused)
+        assert [one.experiment for one in refused.unserved] == ["new-1", "new-4"]
+        assert "duration" in refused.unserved[1].reason.casefold()
+        served = {one.policy.name for one in proxy.served(wanted)}
+        assert served == {good.name, "new-0", "new-2", "new-3", "new-5"}
+        codes = [found.code for found in send(port, [Request(f"/new/{n}", {}) for n in (0, 1, 2, 3, 4, 5)])]
+        assert codes == [200, 404, 200, 200, 404, 200]
+        again = proxy.publish(wanted)
+        assert isinstance(again, Refused)
+        assert again.unserved == refused.unserved
+        assert isinstance(
+            proxy.publish([one for one in wanted if one.policy not in (bad, worse)]), Acknowledged
+        )
+
+
+def test_a_refused_revision_leaves_the_route_to_the_old_baseline(tmp_path: Path) -> None:
+    with serving(CONTROL) as baseline, serving("candidate") as other, running(tmp_path) as (proxy, port):
+        good = policy_for(baseline.url, other.url)
+        proxy.publish([placed(good, 3)])
+        bad = placed(replace(good, resilience=Resilience(timeout_s=1e15)), 3, revision=2)
+        refused = proxy.publish([bad])
+        assert isinstance(refused, Refused)
+        assert refused.unserved[0].experiment == good.name
+        assert proxy.served([bad]) == ()
+        found = send(port, [Request(good.path, {good.unit_header: f"u{n}"}) for n in range(40)])
+        assert {(one.code, json.loads(one.body)["name"]) for one in found} == {(200, CONTROL)}
+        unread = proxy.publish([], kept=[good.name])
+        assert isinstance(unread, Acknowledged)
+        assert send(port, [Request(good.path, {})])[0].code == 200
+
+
+def test_weights_go_off_while_envoy_is_busy_with_routes(tmp_path: Path) -> None:
+    heard: list[Live] = []
+    with running(tmp_path, heard.append) as (proxy, _):
+        proxy.publish([placed(POLICY, 3)])
+        many = [replace(POLICY, name=f"p{n}", path=f"/p/{n}", salt=f"p{n}") for n in range(100)]
+        asked = [placed(POLICY, 3), *(placed(one, 1) for one in many)]
+        wanted = [[placed(POLICY), *asked[1:]], asked]
+        heard.clear()
+        first = proxy.live.routes
+
+        def newest() -> list[Placement]:
+            return wanted[0] if len(heard) else asked
+
+        assert isinstance(proxy.publish(asked, newest=newest), Acknowledged)
+        off = next(live for live in heard if (POLICY.name, 1) not in live.splits)
+        assert off.routes == first
+        assert all((POLICY.name, 1) not in live.splits for live in heard[heard.index(off) :])
+        assert proxy.served(wanted[0]) == tuple(wanted[0])
+        assert asked[0] not in proxy.served(asked)
+
+
+def test_sifting_finds_everyone_to_blame_and_nobody_else() -> None:
+    placements = [placed(replace(POLICY, name=f"p{n}")) for n in range(100)]
+    wrong = {"p3", "p4", "p77", "p99"}
+
+    def attempt(chosen: Sequence[Placement]) -> Fault | None:
+        return Fault("no") if wrong & {one.policy.name for one in chosen} else None
+
+    passed, unserved = sift(placements[:2], placements[2:], attempt)
+    assert {one.experiment for one in unserved} == wrong
+    assert len(passed) == 96
+    passed, unserved = sift(placements[:2], placements[2:], lambda _: Fault("late", is_content=False))
+    assert (passed, unserved) == (placements[:2], (Unserved(None, "late"),))
 
 
 def test_every_acknowledged_file_is_heard_of(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Final, Self
@@ -18,10 +18,12 @@ from rollout.envoy.admin import Admin, AdminSilent
 from rollout.envoy.bootstrap import Address, bootstrap
 from rollout.envoy.document import Kind
 from rollout.envoy.files import ConfigurationFiles
+from rollout.envoy.handover import Handover, Hearing
 from rollout.envoy.patience import Patience
 from rollout.envoy.process import BOOTSTRAP_FILE, EnvoyProcess
 from rollout.envoy.publication import Acknowledged, Live, Refused
-from rollout.envoy.publisher import Publisher
+from rollout.envoy.publisher import Publisher, Translating
+from rollout.envoy.translate import translate
 from rollout.errors import Problem, ProxyFailed
 
 READY_WITHIN_S: Final = 30.0
@@ -36,10 +38,11 @@ _LINES_SHOWN: Final = 3
 class Proxy:
     """One Envoy and the folder that configures it; as a context manager it leaves no process behind.
 
-    `acknowledged` hears of every acknowledged file, as soon as it is.
+    `acknowledged` hears of every acknowledged file, as soon as it is; `writing` of every change of weights,
+    before Envoy does.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each has a default)
         self,
         folder: Path,
         listen: Address,
@@ -47,9 +50,12 @@ class Proxy:
         concurrency: int | None = None,
         patience: Patience = Patience(),  # noqa: B008 (frozen)
         acknowledged: Callable[[Live], None] = lambda _live: None,
+        writing: Callable[[Live], None] = lambda _live: None,
+        translating: Translating = translate,
     ) -> None:
         self._folder, self._listen = folder.resolve(), listen
-        self._patience, self._acknowledged = patience, acknowledged
+        self._patience, self._hearing = patience, Hearing(writing, acknowledged)
+        self._translating = translating
         self._process = EnvoyProcess(self._folder, concurrency=concurrency, now=patience.now)
         self._admin: Admin | None = None
         self._publisher: Publisher | None = None
@@ -97,12 +103,28 @@ class Proxy:
             self.stop()
             raise
 
-    def publish(self, placements: Sequence[Placement]) -> Acknowledged | Refused:
-        """Make Envoy serve these placements and no others; return once it does, or with why it does not.
+    def publish(
+        self,
+        placements: Sequence[Placement],
+        *,
+        newest: Callable[[], Sequence[Placement]] | None = None,
+        kept: Collection[str] = (),
+    ) -> Acknowledged | Refused:
+        """Make Envoy serve these placements and no others; return once it does, or with what it does not.
 
-        When only splits changed, only the weights are written. A refusal leaves the last good files in place.
+        When only splits changed, only the weights are written. What is refused leaves the others theirs, and
+        its own last good route. `newest` and `kept` are those of `Publisher.publish`.
         """
-        return self._started.publish(placements)
+        return self._started.publish(placements, newest=newest, kept=kept)
+
+    def served(self, placements: Sequence[Placement]) -> tuple[Placement, ...]:
+        """Return which of these Envoy has acknowledged as they are."""
+        return self._started.served(placements)
+
+    @property
+    def standing(self) -> tuple[Placement, ...]:
+        """The placements that were last acknowledged, all of them together."""
+        return self._started.standing
 
     def rotate_log(self, name: str) -> Path:
         """Give the access log another name and make Envoy begin a new one.
@@ -135,7 +157,7 @@ class Proxy:
         return self._publisher
 
     def _start(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._held.enter_context(_locked(self._folder))
         files = ConfigurationFiles(self._folder)
         configuration = files.recover()
@@ -151,13 +173,16 @@ class Proxy:
                 files.keep(kind)
             else:
                 raise self._failure(f"Envoy does not take the last good {kind.file_name}")
-        self._publisher = Publisher(
-            self._process,
-            self._admin,
-            files,
-            configuration,
+        handover = Handover(
+            *(self._process, self._admin, files, configuration),
             patience=self._patience,
-            acknowledged=self._acknowledged,
+            hearing=self._hearing,
+        )
+        self._publisher = Publisher(
+            handover,
+            gave_up=lambda: self._process.gave_up,
+            now_s=self._patience.now,
+            translating=self._translating,
         )
 
     def _admin_socket(self) -> Path:

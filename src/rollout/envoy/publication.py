@@ -8,7 +8,7 @@ from typing import Final
 
 from rollout.domain.assignment import Split
 from rollout.envoy.document import Configuration, Document, Json, Kind
-from rollout.envoy.weights import document_of, keys_on
+from rollout.envoy.weights import lowered
 
 _MARKS: Final = ("config update rejected: ", "config update failure: ")
 
@@ -24,6 +24,14 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True)
+class Unserved:
+    """A placement that is not served as it should be, and why; without a name, nothing is to blame."""
+
+    experiment: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledged:
     """Envoy serves what was asked for."""
 
@@ -32,10 +40,12 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Envoy does not serve what was asked for; what it serves instead is `live`."""
+    """Envoy does not serve all of what was asked for; what it serves instead is `live`."""
 
     reason: str
+    """The first that was refused, in the words of whoever refused it."""
     live: Live
+    unserved: tuple[Unserved, ...] = ()
 
 
 def plan(before: Configuration, wanted: Configuration) -> tuple[Document, ...]:
@@ -45,12 +55,12 @@ def plan(before: Configuration, wanted: Configuration) -> tuple[Document, ...]:
     clusters, old and new together, the routes, the weights that go on, and last the clusters without those
     that nobody names any more.
     """
-    lowered = document_of(keys_on(before.weights) & keys_on(wanted.weights))
     if before.routes == wanted.routes and before.clusters == wanted.clusters:
         steps: tuple[Document, ...] = (wanted.weights,)
     else:
         both = _together(before.clusters, wanted.clusters)
-        steps = (lowered, both, wanted.routes, wanted.weights, wanted.clusters)
+        first = lowered(before.weights, wanted.weights)
+        steps = (first, both, wanted.routes, wanted.weights, wanted.clusters)
     published: list[Document] = []
     now = before
     for step in steps:

@@ -41,6 +41,11 @@ def document_of(keys: Iterable[str]) -> Document:
     return Document.of(Kind.WEIGHTS, [{"@type": runtime, "name": ROLLOUT, "layer": layer}])
 
 
+def lowered(before: Document, wanted: Document) -> Document:
+    """Return the runtime file that takes traffic from versions and gives none: what nothing may delay."""
+    return document_of(keys_on(before) & keys_on(wanted))
+
+
 def keys_on(document: Document) -> frozenset[str]:
     """Return the keys that a runtime file switches on."""
     layers = (resource.get("layer") for resource in document.resources)
