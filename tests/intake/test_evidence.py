@@ -21,6 +21,7 @@ from rollout.domain.evidence import ArmEvidence, ClosedFractions, Evidence, Limi
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.judge import FALLBACK, Patience, judge
 from rollout.domain.policy import Hold, Policy, Step
+from rollout.domain.records import Run
 from rollout.domain.verdict import Finding, Judgement
 from rollout.intake.evidence import RecordedEvidence
 from rollout.lake.engine import connect
@@ -28,6 +29,7 @@ from rollout.lake.outcomes import write_outcomes
 from rollout.lake.query import Kind, Lake
 from rollout.stats.moments import JointMoments
 from rollout.store.counts import LARGEST_TABLE, Told
+from rollout.store.losses import Lost
 from tests.domain.examples import POLICY
 from tests.intake import recount
 from tests.intake.house import LOG, NOW_US, House, hand_in, opened
@@ -447,7 +449,7 @@ LIVE = replace(
 )
 
 
-def judged(error_rate: float, bought_rate: float, *, blocks: int) -> Judgement:
+def judged(error_rate: float, bought_rate: float, *, blocks: int, lost: Sequence[Lost] = ()) -> Judgement:
     """Return the look after five minutes at a candidate beside a control of 1 % errors and 10 % bought."""
     chance = random.Random(7)  # noqa: S311 (a history, no secret)
     run = experiment(LIVE, started_us=MIDNIGHT_US)
@@ -465,6 +467,7 @@ def judged(error_rate: float, bought_rate: float, *, blocks: int) -> Judgement:
         here.clock[0] = now_us
         here.file(sorted(requests, key=oracle.time_of), outcomes)
         here.filed_until(now_us)
+        here.house.counts.note_losses("node-1", lost, now_us)
         return judge(run, here.look(run, now_us), now_us, Patience())
 
 
@@ -490,3 +493,39 @@ def test_a_healthy_candidate_is_proven_in_a_whole_look(blocks: int) -> None:
     assert found.first(Finding.HARMED) is None
     assert found.split_holds
     assert found.evidence_is_fresh
+
+
+@pytest.mark.parametrize("owner", [RUN, None])
+def test_while_records_of_a_run_are_lost_nothing_is_proven_and_harm_is_still_seen(owner: Run | None) -> None:
+    lost = [Lost(owner, Kind.EXPOSURES, rows=0, to_us=MIDNIGHT_US + MINUTE_US)]
+    healthy = judged(0.01, 0.3, blocks=1, lost=lost)
+    assert not healthy.evidence_is_fresh
+    assert not {Finding.BETTER, Finding.SAFE} & {verdict.finding for verdict in healthy.verdicts}
+    failing = judged(0.30, 0.1, blocks=1, lost=lost)
+    harmed = {verdict.metric for verdict in failing.verdicts if verdict.finding is Finding.HARMED}
+    assert harmed == {"errors", "p99"}
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        Lost(Run("other", RUN.revision), Kind.EXPOSURES, rows=9, to_us=MIDNIGHT_US + MINUTE_US),
+        Lost(Run(RUN.experiment, RUN.revision - 1), Kind.EXPOSURES, rows=9, to_us=MIDNIGHT_US + MINUTE_US),
+        Lost(None, Kind.EXPOSURES, rows=9, to_us=MIDNIGHT_US - 1),
+    ],
+)
+def test_what_others_lost_or_what_was_lost_before_a_run_began_holds_nothing(elsewhere: Lost) -> None:
+    found = judged(0.01, 0.3, blocks=1, lost=[elsewhere])
+    assert {verdict.finding for verdict in found.verdicts} == {Finding.BETTER, Finding.SAFE}
+    assert found.evidence_is_fresh
+
+
+def test_a_node_tells_its_sums_again_and_again_and_they_never_fall() -> None:
+    run = experiment()
+    with place(run) as here:
+        counts = here.house.counts
+        for rows, node in ((5, "node-1"), (5, "node-1"), (2, "node-1"), (7, "node-2")):
+            counts.note_losses(node, [Lost(RUN, Kind.EXPOSURES, rows, NOW_US + MINUTE_US)], NOW_US)
+        assert counts.rows_lost(RUN, since_us=NOW_US) == 12
+        assert counts.rows_lost(RUN, since_us=NOW_US + 1) is None, "a clock ahead marks nothing to come"
+        assert counts.incomplete(RUN) == {}, "the fast counts lack nothing of what was filed"

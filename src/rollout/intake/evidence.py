@@ -56,7 +56,7 @@ class RecordedEvidence:
         """Return everything known at this look; what no unit has closed for yet is absent."""
         policy, run = experiment.policy, Run(experiment.policy.name, experiment.revision)
         enrolled = self._lake.enrolment(run, since_us=experiment.started_us)
-        marks = self._marks(experiment, enrolled, now_us)
+        marks = self._marks(run, experiment, enrolled, now_us)
         binary, errors, limits = {}, {}, {}
         for metric in policy.metrics:
             match metric.type:
@@ -93,11 +93,13 @@ class RecordedEvidence:
             arms=(own, *(ArmEvidence() for _ in policy.candidates[1:])),
         )
 
-    def _marks(self, experiment: Experiment, enrolled: Enrolment, now_us: int) -> _Marks:
+    def _marks(self, run: Run, experiment: Experiment, enrolled: Enrolment, now_us: int) -> _Marks:
+        # Of what a node lost nothing will ever be filed: no unit closes, and only harm is still seen.
+        is_whole = self._counts.rows_lost(run, since_us=experiment.started_us) is None
         return _Marks(
             began_us=experiment.started_us if enrolled.first_us is None else enrolled.first_us,
-            proxy_us=self._counts.watermark(now_us, kinds=_PROXY, is_fast=False),
-            joined_us=self._counts.watermark(now_us, kinds=_BOTH, is_fast=False),
+            proxy_us=self._counts.watermark(now_us, kinds=_PROXY, is_fast=False) if is_whole else None,
+            joined_us=self._counts.watermark(now_us, kinds=_BOTH, is_fast=False) if is_whole else None,
             fast_us=self._counts.watermark(now_us, kinds=_PROXY, is_fast=True),
         )
 

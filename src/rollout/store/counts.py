@@ -10,10 +10,11 @@ from typing import Final, Protocol, TypeVar
 from sqlalchemy import Connection, text
 
 from rollout.domain.records import MINUTE_US, Digest, RatioSums, Run, Tally, Threshold
-from rollout.store import error_counts, marks, tallies, window_counts
+from rollout.store import error_counts, losses, marks, tallies, window_counts
 from rollout.store.database import Database
 from rollout.store.error_counts import FirstErrors
 from rollout.store.intake_tables import LogCursorRow
+from rollout.store.losses import ANYBODYS, Lost
 from rollout.store.marks import NodeMark
 from rollout.store.sql import ERRORS, WINDOWS, Bounds
 from rollout.store.window_counts import ArmWindows, Folded
@@ -169,6 +170,18 @@ class Counts:
                 {"run": _known_id(connection, run), "errors": ERRORS, "windows": WINDOWS},
             )
             return {what: left_out for what, left_out in rows}  # noqa: C416 (rows are no pairs to mypy)
+
+    def note_losses(self, node: str, lost: Iterable[Lost], now_us: int) -> None:
+        """Note for good what a node says it lost in all; the same sums may be told any number of times."""
+        with self._database.write() as connection:
+            for one in lost:
+                run_id = ANYBODYS if one.run is None else _run_id(connection, one.run)
+                losses.note(connection, run_id, node, one, now_us)
+
+    def rows_lost(self, run: Run, *, since_us: int) -> int | None:
+        """Return how many records a run is known to lack, which may be 0; None while it lacks none."""
+        with self._database.read() as connection:
+            return losses.rows_lost(connection, _known_id(connection, run), since_us=since_us)
 
     def _count(self, connection: Connection, digest: Digest, bounds: Bounds) -> None:
         for run, minutes in _by_run(digest.tallies).items():

@@ -172,7 +172,7 @@ class RoomRow(SQLModel, table=True):
 
 
 class IncompleteRow(SQLModel, table=True):
-    """What was left out of a run's counts because it was too much, or too late; then the metric holds."""
+    """What a run's counts lack because it was too much, too late, or lost on a node; then it holds."""
 
     __tablename__: ClassVar[str] = "incomplete"
     __table_args__ = IN_KEY

@@ -14,6 +14,8 @@ BATCH: Final = 400
 ERRORS: Final = "errors"
 WINDOWS: Final = "windows"
 """What a full table leaves out of a run's counts; the metric then holds."""
+RECORDS: Final = "records"
+"""What nodes lost before it reached the lake; no proof rests on the rest."""
 LATE: Final = "late windows"
 """What came more than an hour late; it is only counted."""
 Item = TypeVar("Item")
