@@ -11,5 +11,5 @@ ROW = re.compile(r"^\| `(?P<name>\w+)` \| (?P<meaning>.*) \|$", re.MULTILINE)
 
 
 def test_the_page_tells_of_every_field() -> None:
-    page = (ROOT / "docs" / "traffic.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "data-plane.md").read_text(encoding="utf-8")
     assert ROW.findall(page) == [(field.name, field.meaning) for field in FIELDS]

@@ -97,7 +97,7 @@ def test_a_refused_configuration_keeps_the_last_good_one(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"baseline": Version("1", "https://models.example")}, "TLS to a model server is not supported yet"),
+        ({"baseline": Version("1", "https://models.example")}, "no certificates of public authorities"),
         ({"baseline": Version("1", "models.example:80")}, "not of the form http://host:port"),
         ({"baseline": Version("1", "http://models.example/v1")}, "more than a host and a port"),
         ({"baseline": Version("1", "http://models.example:99999")}, "Port out of range"),

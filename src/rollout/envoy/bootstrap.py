@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from rollout.envoy.access_log import access_log
+from rollout.envoy.access_log import access_log, attempt_lines
 from rollout.envoy.document import ROLLOUT, TYPE, Json, JsonObject, Kind
+from rollout.envoy.own_headers import keep_filter
 
 LISTENER: Final = "in"
 HEALTH_PATH: Final = "/rollout-health"
@@ -26,8 +27,11 @@ class Address:
     host: str = "127.0.0.1"
 
 
-def bootstrap(listen: Address, admin_socket: str) -> JsonObject:
-    """Return the start file; every path in it but the admin's is relative to Envoy's working folder."""
+def bootstrap(listen: Address, admin_socket: str, *, attempt_log: bool = False) -> JsonObject:
+    """Return the start file; every path in it but the admin's is relative to Envoy's working folder.
+
+    `attempt_log` writes a line for every attempt too, which copies of requests need and the rest pays for.
+    """
     return {
         "node": {"id": ROLLOUT, "cluster": ROLLOUT},
         "admin": {"address": {"pipe": {"path": admin_socket, "mode": _OWNER_ONLY}}},
@@ -37,7 +41,7 @@ def bootstrap(listen: Address, admin_socket: str) -> JsonObject:
         },
         "overload_manager": _overload(),
         "stats_config": _stats(),
-        "static_resources": {"listeners": [_listener(listen)]},
+        "static_resources": {"listeners": [_listener(listen, logs_attempts=attempt_log)]},
     }
 
 
@@ -92,16 +96,18 @@ def _stats() -> JsonObject:
     return {"stats_matcher": {"inclusion_list": {"patterns": patterns}}}
 
 
-def _listener(listen: Address) -> JsonObject:
+def _listener(listen: Address, *, logs_attempts: bool) -> JsonObject:
     return {
         "name": LISTENER,
         "address": {"socket_address": {"address": listen.host, "port_value": listen.port}},
         "per_connection_buffer_limit_bytes": 1024**2,
-        "filter_chains": [{"filters": [{"name": "http", "typed_config": _connections()}]}],
+        "filter_chains": [
+            {"filters": [{"name": "http", "typed_config": _connections(logs_attempts=logs_attempts)}]}
+        ],
     }
 
 
-def _connections() -> JsonObject:
+def _connections(*, logs_attempts: bool) -> JsonObject:
     return {
         "@type": TYPE + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": LISTENER,
@@ -110,7 +116,9 @@ def _connections() -> JsonObject:
         "merge_slashes": True,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
         "use_remote_address": True,
-        "generate_request_id": False,
+        # Drawing one costs, and only attempts are joined by it; a client's own is never replaced.
+        "generate_request_id": logs_attempts,
+        "preserve_external_request_id": True,
         "max_request_headers_kb": 16,
         "request_headers_timeout": "10s",
         "stream_idle_timeout": "60s",
@@ -123,8 +131,8 @@ def _connections() -> JsonObject:
         "http2_protocol_options": {"max_concurrent_streams": 100},
         "rds": {"route_config_name": ROLLOUT, "config_source": _file(Kind.ROUTES)},
         "upgrade_configs": [{"upgrade_type": "websocket"}],
-        "access_log": [access_log()],
-        "http_filters": [_strip(), _health(), _router()],
+        "access_log": [access_log(with_id=logs_attempts)],
+        "http_filters": [keep_filter(), _strip(), _health(), _router(logs_attempts=logs_attempts)],
     }
 
 
@@ -146,7 +154,9 @@ def _health() -> JsonObject:
     }
 
 
-def _router() -> JsonObject:
+def _router(*, logs_attempts: bool) -> JsonObject:
     # dynamic_stats off: the router's own counters cost a tenth of a request and nobody reads them.
     kind = _HTTP + "router.v3.Router"
-    return {"name": "envoy.filters.http.router", "typed_config": {"@type": kind, "dynamic_stats": False}}
+    config: JsonObject = {"@type": kind, "dynamic_stats": False}
+    attempts: JsonObject = {"upstream_log": [attempt_lines()]} if logs_attempts else {}
+    return {"name": "envoy.filters.http.router", "typed_config": {**config, **attempts}}

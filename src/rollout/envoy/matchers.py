@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, assert_never
 
-from rollout.domain.policy import WHOLE_BP
+from rollout.domain.policy import WHOLE_BP, Condition, Test
 from rollout.envoy.document import TYPE, Json, JsonObject
 
+PATH: Final = ":path"
+"""The one header that every request has; it carries the query too."""
 _HASHING: Final = TYPE + "envoy.extensions.matching.input_matchers.consistent_hashing.v3.ConsistentHashing"
 _RUNTIME: Final = TYPE + "envoy.extensions.matching.input_matchers.runtime_fraction.v3.RuntimeFraction"
 
 
 def header_input(name: str) -> JsonObject:
-    """Return the value of a header; `:path` carries the query too."""
+    """Return the value of a header; doubled ones are joined by a comma."""
     kind = TYPE + "envoy.type.matcher.v3.HttpRequestHeaderMatchInput"
     return {"name": "header", "typed_config": {"@type": kind, "header_name": name}}
 
 
-def exactly(name: str, value: str) -> JsonObject:
-    """Hold when the header has this value."""
-    return _single(name, {"value_match": {"exact": value}})
-
-
 def at_boundary(stem: str) -> JsonObject:
     """Hold when the path is the stem, or goes on with a slash or a query."""
-    return any_of(
-        exactly(":path", stem),
-        *(_single(":path", {"value_match": {"prefix": stem + sign}}) for sign in "/?"),
-    )
+    return any_of(_exactly(PATH, stem), *(_begins(PATH, stem + sign) for sign in "/?"))
 
 
 def bucket_at_least(name: str, seed: int, lowest: int) -> JsonObject:
@@ -39,18 +33,39 @@ def bucket_at_least(name: str, seed: int, lowest: int) -> JsonObject:
 def bucket_within(name: str, seed: int, lo: int, hi: int) -> list[JsonObject]:
     """Hold, all of them, when lo ≤ bucket < hi; ask only of a header that is there."""
     above = [bucket_at_least(name, seed, lo)] if lo > 0 else []
-    below = [negation(bucket_at_least(name, seed, hi))] if hi < WHOLE_BP else []
-    return above + below
+    return above + bucket_below(name, seed, hi)
 
 
-def unit_present(name: str, seed: int) -> JsonObject:
-    """Hold when the unit header is there, not blank, and without blanks and tabs at both ends.
+def bucket_below(name: str, seed: int, hi: int) -> list[JsonObject]:
+    """Hold, all of them, when bucket < hi; ask only of a header that is there."""
+    return [_negation(bucket_at_least(name, seed, hi))] if hi < WHOLE_BP else []
 
-    HTTP/1 arrives stripped. HTTP/2 does not, and the padded bytes would be another unit in another arm.
-    A negation holds for an absent header, so the hash comes first: it does not hold then.
+
+def unit_present(name: str, seed: int, lowest: int) -> JsonObject:
+    """Hold when the unit header is there, with a bucket not below `lowest`, and names somebody.
+
+    It is not blank, and without blanks and tabs at both ends: HTTP/1 arrives stripped, but HTTP/2 does not,
+    and the padded bytes would be another unit in another arm. A negation holds for an absent header, so the
+    hash comes first: it does not hold then.
     """
     padded = [_single(name, {"value_match": {end: sign}}) for end in ("prefix", "suffix") for sign in " \t"]
-    return all_of(bucket_at_least(name, seed, 0), negation(any_of(exactly(name, ""), *padded)))
+    return all_of(bucket_at_least(name, seed, lowest), _negation(any_of(_exactly(name, ""), *padded)))
+
+
+def condition_holds(condition: Condition) -> JsonObject:
+    """Hold when a header is what a policy asks for; of no header that is absent, but `absent`."""
+    name = condition.header
+    match condition.test:
+        case Test.IN:
+            return any_of(*(_exactly(name, value) for value in condition.values))
+        case Test.PREFIX:
+            return any_of(*(_begins(name, value) for value in condition.values))
+        case Test.PRESENT:
+            return _present(name)
+        case Test.ABSENT:
+            return _negation(_present(name))
+        case _:
+            assert_never(condition.test)
 
 
 def key_is_on(name: str, key: str) -> JsonObject:
@@ -70,7 +85,20 @@ def any_of(*predicates: JsonObject) -> JsonObject:
     return predicates[0] if len(predicates) == 1 else {"or_matcher": {"predicate": predicates}}
 
 
-def negation(predicate: JsonObject) -> JsonObject:
+def _present(name: str) -> JsonObject:
+    # Every bucket is at least 0, and an absent header has none.
+    return bucket_at_least(name, 0, 0)
+
+
+def _exactly(name: str, value: str) -> JsonObject:
+    return _single(name, {"value_match": {"exact": value}})
+
+
+def _begins(name: str, value: str) -> JsonObject:
+    return _single(name, {"value_match": {"prefix": value}}) if value else _present(name)
+
+
+def _negation(predicate: JsonObject) -> JsonObject:
     """Hold when the predicate does not, and for an absent header."""
     return {"not_matcher": predicate}
 

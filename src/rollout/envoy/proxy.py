@@ -52,10 +52,11 @@ class Proxy:
         acknowledged: Callable[[Live], None] = lambda _live: None,
         writing: Callable[[Live], None] = lambda _live: None,
         translating: Translating = translate,
+        attempt_log: bool = False,
     ) -> None:
         self._folder, self._listen = folder.resolve(), listen
         self._patience, self._hearing = patience, Hearing(writing, acknowledged)
-        self._translating = translating
+        self._translating, self._attempt_log = translating, attempt_log
         self._process = EnvoyProcess(self._folder, concurrency=concurrency, now=patience.now)
         self._admin: Admin | None = None
         self._publisher: Publisher | None = None
@@ -162,7 +163,9 @@ class Proxy:
         files = ConfigurationFiles(self._folder)
         configuration = files.recover()
         admin_socket = self._admin_socket()
-        start_file = json.dumps(bootstrap(self._listen, str(admin_socket)), indent=1)
+        start_file = json.dumps(
+            bootstrap(self._listen, str(admin_socket), attempt_log=self._attempt_log), indent=1
+        )
         (self._folder / BOOTSTRAP_FILE).write_text(start_file, encoding="utf-8")
         self._await_port()
         self._admin = Admin(admin_socket)

@@ -138,7 +138,10 @@ class Publisher:
         structure = tuple(map(_structure, whole))
         held = {name: one for name, one in self._acknowledged.items() if _structure(one) in structure}
         self._acknowledged = held
-        wanted = self._wanted(whole, structure)
+        try:
+            wanted = self._wanted(whole, structure)
+        except WrongTraffic as error:  # a name that this node's settings do not know
+            return Fault(str(error))
         self._structure = None  # unknown until all of it is acknowledged
         for document in plan(self._handover.configuration, wanted) or self._handover.drifted():
             self._lower()  # a rollback waits for the one update that is under way, not for the next ones
