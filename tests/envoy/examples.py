@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from rollout.domain.policy import Policy, Version
 from rollout.envoy.bootstrap import Address
 from rollout.envoy.proxy import Proxy
 from rollout.envoy.publication import Live
+from rollout.envoy.translate import NOTHING_NAMED, translate
+from rollout.envoy.upstreams import Upstreams
 from tests.domain.examples import POLICY
 
 LIMIT_S = 10.0
@@ -36,11 +39,22 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    folder: Path, acknowledged: Callable[[Live], None] = lambda _: None
+    folder: Path,
+    acknowledged: Callable[[Live], None] = lambda _: None,
+    *,
+    upstreams: Upstreams = NOTHING_NAMED,
+    attempt_log: bool = False,
 ) -> Iterator[tuple[Proxy, int]]:
     """Run a proxy and return it with the port that it listens on."""
     port = free_port()
-    with Proxy(folder, Address(port), concurrency=1, acknowledged=acknowledged) as proxy:
+    with Proxy(
+        folder,
+        Address(port),
+        concurrency=1,
+        acknowledged=acknowledged,
+        translating=partial(translate, upstreams=upstreams),
+        attempt_log=attempt_log,
+    ) as proxy:
         yield proxy, port
 
 

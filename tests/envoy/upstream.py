@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,10 +15,10 @@ from pathlib import Path
 
 
 class Answering(asyncio.Protocol):
-    """Answers every request without a body alike."""
+    """Answers every request without a body alike; a brief one says only whether anything forged arrived."""
 
-    def __init__(self, name: str, status: int, delay_s: float) -> None:
-        self.name, self.status, self.delay_s = name, status, delay_s
+    def __init__(self, name: str, status: int, delay_s: float, *, is_brief: bool) -> None:
+        self.name, self.status, self.delay_s, self.is_brief = name, status, delay_s, is_brief
         self.received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -27,21 +28,33 @@ class Answering(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         *heads, self.received = (self.received + data).split(b"\r\n\r\n")
         for head in heads:
+            if self.is_brief:
+                self.write(b"forged" if b"forged" in head else b"")
+                continue
             asyncio.get_running_loop().call_later(self.delay_s, self.answer, head)
 
     def answer(self, head: bytes) -> None:
         lines = head.decode(errors="replace").split("\r\n")[1:]
         headers = {line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in lines}
         body = json.dumps({"name": self.name, "headers": headers}).encode()
+        self.write(body)
+
+    def write(self, body: bytes) -> None:
         start = (
             f"HTTP/1.1 {self.status} -\r\nx-rollout-variant: forged\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         self.transport.write(start.encode() + body)
 
 
-async def serve(name: str, status: int, delay_s: float) -> None:
+async def serve(name: str, status: int, delay_s: float, certificate: str | None, *, is_brief: bool) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Answering(name, status, delay_s), "127.0.0.1", 0, backlog=1024)
+    context = None
+    if certificate is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+    server = await loop.create_server(
+        lambda: Answering(name, status, delay_s, is_brief=is_brief), "127.0.0.1", 0, backlog=1024, ssl=context
+    )
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 (whoever started us reads it)
     await server.serve_forever()
 
@@ -50,19 +63,33 @@ async def serve(name: str, status: int, delay_s: float) -> None:
 class Upstream:
     """A running server."""
 
-    url: str
+    port: int
     process: subprocess.Popen[str]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
 
 @contextmanager
-def serving(name: str, *, status: int = 200, delay_s: float = 0.0) -> Iterator[Upstream]:
+def serving(
+    name: str,
+    *,
+    status: int = 200,
+    delay_s: float = 0.0,
+    is_brief: bool = False,
+    certificate: Path | None = None,
+) -> Iterator[Upstream]:
+    """Run a server; with a certificate (and its key, in one PEM file) it speaks TLS."""
     arguments = ["--name", name, "--status", str(status), "--delay-s", str(delay_s)]
+    arguments += ["--brief"] if is_brief else []
+    arguments += [] if certificate is None else ["--certificate", str(certificate)]
     process = subprocess.Popen(
         [sys.executable, Path(__file__), *arguments], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     try:
-        yield Upstream(f"http://127.0.0.1:{int(process.stdout.readline())}", process)
+        yield Upstream(int(process.stdout.readline()), process)
     finally:
         process.kill()
         process.communicate()
@@ -73,5 +100,7 @@ if __name__ == "__main__":
     parser.add_argument("--name", required=True)
     parser.add_argument("--status", type=int, required=True)
     parser.add_argument("--delay-s", type=float, required=True)
+    parser.add_argument("--brief", action="store_true")
+    parser.add_argument("--certificate")
     chosen = parser.parse_args()
-    asyncio.run(serve(chosen.name, chosen.status, chosen.delay_s))
+    asyncio.run(serve(chosen.name, chosen.status, chosen.delay_s, chosen.certificate, is_brief=chosen.brief))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +15,14 @@ CONNECTIONS = 32
 class Request:
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    host: str = "users.example"
+    again: Sequence[tuple[str, str]] = ()
+    """Headers that come a second time."""
 
     @property
     def raw(self) -> bytes:
-        lines = [f"GET {self.path} HTTP/1.1", "host: users.example", *map(": ".join, self.headers.items())]
+        lines = [f"GET {self.path} HTTP/1.1", f"host: {self.host}"]
+        lines += map(": ".join, (*self.headers.items(), *self.again))
         return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
 
@@ -38,30 +42,62 @@ class Answer:
         return json.loads(self.body)
 
 
-async def _read(reader: asyncio.StreamReader) -> Answer:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode()
-    start, *lines = head.split("\r\n")[:-2]
-    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-    body = await reader.readexactly(int(headers["content-length"]))
-    return Answer(int(start.split(" ", 2)[1]), headers, body)
+class Connection(asyncio.Protocol):
+    """Asks one after the other: Envoy cuts off who pipelines requests that it refuses itself."""
 
+    def __init__(self, waiting: Iterator[tuple[int, bytes]], heard: Callable[[int, Answer], None]) -> None:
+        self.waiting, self.heard = waiting, heard
+        self.received = b""
+        self.number = -1
+        self.closed = asyncio.get_running_loop().create_future()
 
-async def _connection(
-    port: int, waiting: list[tuple[int, Request]], answers: dict[int, Answer], answered: Callable[[int], None]
-) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    while waiting:  # one after the other: Envoy cuts off who pipelines requests that it refuses itself
-        number, request = waiting.pop()
-        writer.write(request.raw)
-        answers[number] = await _read(reader)
-        answered(len(answers))
-    writer.close()
-    await writer.wait_closed()
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.ask()
+
+    def ask(self) -> None:
+        number, raw = next(self.waiting, (-1, b""))
+        self.number = number
+        if number < 0:
+            self.transport.close()
+        else:
+            self.transport.write(raw)
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+        head, end, rest = self.received.partition(b"\r\n\r\n")
+        if not end:
+            return
+        start, *lines = head.decode().split("\r\n")
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+        length = int(headers["content-length"])
+        if len(rest) >= length:
+            self.received = rest[length:]
+            self.heard(self.number, Answer(int(start[9:12]), headers, rest[:length]))
+            self.ask()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.number >= 0:
+            self.closed.set_exception(exc or ConnectionError("closed before the answer"))
+        else:
+            self.closed.set_result(None)
 
 
 async def _all(port: int, requests: Sequence[Request], answered: Callable[[int], None]) -> list[Answer]:
-    waiting, answers = list(enumerate(requests)), dict[int, Answer]()
-    await asyncio.gather(*(_connection(port, waiting, answers, answered) for _ in range(CONNECTIONS)))
+    waiting = enumerate([request.raw for request in requests])
+    answers = dict[int, Answer]()
+
+    def heard(number: int, answer: Answer) -> None:
+        answers[number] = answer
+        answered(len(answers))
+
+    async def connection() -> None:
+        loop = asyncio.get_running_loop()
+        _, made = await loop.create_connection(lambda: Connection(waiting, heard), "127.0.0.1", port)
+        await made.closed
+
+    await asyncio.gather(*(connection() for _ in range(min(CONNECTIONS, len(requests)))))
     return [answers[number] for number in range(len(requests))]
 
 
