@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rollout.agent import converters, uplink
+from rollout.agent.custody import Room
 from rollout.agent.journal import Journal, SplitHistory
 from rollout.agent.log import Log
 from rollout.agent.recorder import Point, Recorder, Stream
@@ -52,24 +53,34 @@ def recorder(  # noqa: PLR0913 (each is one thing that a test changes)
     reached: Callable[[Point], None] = lambda _: None,
     largest_cut: int = 1500,
     lag_us: Callable[[], int | None] = lambda: LAG_US,
+    room: Room | None = None,
 ) -> Iterator[tuple[Recorder, Log]]:
     """Yield a recorder of `access.log`; its cuts are small, so that there are several."""
-    log = Log(folder / "access.log", reopen=lambda: None, settle_us=SETTLE_US)
+    access = folder / "access.log"
+    log = Log(access, reopen=access.touch, settle_us=SETTLE_US, elapsed_us=now_us)
     history = SplitHistory(folder / "acknowledgements.jsonl")
     stream = Stream(Kind.EXPOSURES, "node-1", log, converters.exposures(HASHING, history), lag_us, folder)
     with uplink.connect(address, TOKEN) as client:
         yield (
             Recorder(
-                stream, Uplink(client, PATIENCE), now_us=now_us, reached=reached, largest_cut=largest_cut
+                stream,
+                Uplink(client, PATIENCE),
+                now_us=now_us,
+                reached=reached,
+                largest_cut=largest_cut,
+                room=room,
             ),
             log,
         )
 
 
 def step(folder: Path, address: str, *, now_us: int = NOW_US, largest_cut: int = 1500) -> bool:
-    """Start a recorder, let it hand in what there is, and end it."""
-    with recorder(folder, address, now_us=lambda: now_us, largest_cut=largest_cut) as (hand, _):
-        return hand.step()
+    """Start a recorder, let it hand in what there is, also what settles, and end it."""
+    clock = [now_us]
+    with recorder(folder, address, now_us=lambda: clock[0], largest_cut=largest_cut) as (hand, _):
+        is_fine = hand.step()
+        clock[0] += SETTLE_US
+        return hand.step() and is_fine
 
 
 def write(folder: Path, content: bytes) -> None:

@@ -15,35 +15,37 @@ def names() -> Callable[[], str]:
     return lambda: f"{next(numbers):032x}"
 
 
-def opened(folder: Path, draw: Callable[[], str]) -> Log:
-    return Log(folder / "access.log", reopen=(folder / "access.log").touch, draw=draw, settle_us=10)
+def opened(folder: Path, draw: Callable[[], str], elapsed_us: Callable[[], int] = lambda: 0) -> Log:
+    access = folder / "access.log"
+    return Log(access, reopen=access.touch, draw=draw, settle_us=10, elapsed_us=elapsed_us)
 
 
 def test_a_rotated_file_keeps_its_identity_and_the_new_one_gets_another(tmp_path: Path) -> None:
-    draw = names()
-    log = opened(tmp_path, draw)
-    assert log.parts(0) == []
+    clock = [0]
+    log = opened(tmp_path, names(), lambda: clock[0])
+    assert log.parts() == []
     (tmp_path / "access.log").write_text("one\n")
-    (first,) = log.parts(0)
+    (first,) = log.parts()
     log.rotate(100)
-    old, new = opened(tmp_path, draw).parts(105)
+    old, new = log.parts()
     assert (old.log, old.is_complete, old.path.read_text()) == (first.log, False, "one\n")
     assert new.log != first.log
-    assert [part.is_complete for part in log.parts(110)] == [True, False]
-    assert [part.log for part in log.parts(110)] == [old.log, new.log]
+    for clock[0], is_complete in ((9, False), (10, True)):
+        assert [part.is_complete for part in log.parts()] == [is_complete, False]
+    assert [part.log for part in log.parts()] == [old.log, new.log]
 
 
 def test_a_crash_between_renaming_and_naming_is_noticed(tmp_path: Path) -> None:
     draw = names()
     file = tmp_path / "access.log"
     file.write_text("one\n")
-    (first,) = opened(tmp_path, draw).parts(0)
+    (first,) = opened(tmp_path, draw).parts()
     inode = file.stat().st_ino
     file.rename(tmp_path / f"access.log.{5:016d}.{first.log}")
     file.write_text("two\n")
     # Even if the new file were given the old one's inode, the identity is taken.
     (tmp_path / "access.log.identity").write_text(f'{{"log": "{first.log}", "inode": {file.stat().st_ino}}}')
-    old, new = opened(tmp_path, draw).parts(100)
+    old, new = opened(tmp_path, draw).parts()
     assert (old.log, old.path.stat().st_ino) == (first.log, inode)
     assert new.log != first.log
 
@@ -52,11 +54,62 @@ def test_a_file_that_someone_else_put_there_is_a_new_log(tmp_path: Path) -> None
     draw = names()
     file = tmp_path / "access.log"
     file.write_text("one\n")
-    (first,) = opened(tmp_path, draw).parts(0)
+    (first,) = opened(tmp_path, draw).parts()
     (tmp_path / "other").write_text("two\n")
     (tmp_path / "other").rename(file)
-    (second,) = opened(tmp_path, draw).parts(0)
+    (second,) = opened(tmp_path, draw).parts()
     assert second.log != first.log
+
+
+def test_a_rotated_file_is_complete_only_once_the_writer_has_begun_another(tmp_path: Path) -> None:
+    clock, tried = [0], []
+    access = tmp_path / "access.log"
+    access.write_text("one\n")
+    log = Log(access, reopen=lambda: tried.append(1), draw=names(), settle_us=10, elapsed_us=lambda: clock[0])
+    log.rotate(5)
+    for clock[0] in (0, 100):
+        assert log.heal(100) is None
+        assert [part.is_complete for part in log.parts()] == [False]
+    assert len(tried) == 3, "a writer without a file is told again"
+    access.touch()
+    for clock[0], is_complete in ((200, False), (209, False), (210, True)):
+        assert [part.is_complete for part in log.parts()] == [is_complete, False]
+
+
+def test_a_clock_that_is_set_neither_completes_a_file_nor_changes_the_order(tmp_path: Path) -> None:
+    log = opened(tmp_path, names())
+    order = []
+    for now_us in (500, 10**15, 3):
+        (tmp_path / "access.log").write_text(f"{now_us}\n")
+        log.rotate(now_us)
+        order.append(f"{now_us}\n")
+    parts = log.parts()
+    assert [part.path.read_text() for part in parts] == [*order, ""]
+    assert not any(part.is_complete for part in parts)
+
+
+def test_a_file_renamed_by_somebody_is_taken_for_rotated_and_the_writer_begins_another(
+    tmp_path: Path,
+) -> None:
+    log = opened(tmp_path, names())
+    (tmp_path / "access.log").write_text("one\n")
+    (first,) = log.parts()
+    (tmp_path / "access.log").rename(tmp_path / "access.log.1")
+    assert log.heal(7) is None
+    old, new = log.parts()
+    assert (old.log, old.path.read_text(), old.is_current) == (first.log, "one\n", False)
+    assert (new.path.read_text(), new.is_current) == ("", True)
+
+
+def test_a_file_that_is_gone_is_told_once(tmp_path: Path) -> None:
+    log = opened(tmp_path, names())
+    assert log.heal(7) is None, "nobody has written yet"
+    (tmp_path / "access.log").write_text("one\n")
+    (first,) = log.parts()
+    (tmp_path / "access.log").unlink()
+    assert [log.heal(7), log.heal(8)] == [first.log, None]
+    (new,) = log.parts()
+    assert new.log != first.log
 
 
 def test_offsets_outlive_the_process_and_forget_what_is_deleted(tmp_path: Path) -> None:

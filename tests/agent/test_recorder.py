@@ -55,7 +55,11 @@ def test_half_a_line_waits_and_a_torn_one_costs_only_itself(tmp_path: Path) -> N
     acknowledge(tmp_path / "acknowledgements.jsonl")
     requests = [request_at(n * 1000, unit=f"u{n}") for n in range(4)]
     lines = [as_lines([request]) for request in requests]
-    with control_plane(tmp_path) as (house, address), recorder(tmp_path, address) as (hand, log):
+    clock = [NOW_US]
+    with (
+        control_plane(tmp_path) as (house, address),
+        recorder(tmp_path, address, now_us=lambda: clock[0]) as (hand, log),
+    ):
         write(tmp_path, lines[0] + lines[1][:40])
         assert hand.step()
         check(house, requests[:1])
@@ -64,8 +68,9 @@ def test_half_a_line_waits_and_a_torn_one_costs_only_itself(tmp_path: Path) -> N
         check(house, requests[:2])
         # Envoy is killed in the middle of a line, and started again.
         write(tmp_path, lines[2][:55] + lines[3] + b"\xff\n" + lines[2][:20])
-        log.rotate(NOW_US - SETTLE_US)
-        assert hand.step()
+        log.rotate(NOW_US)
+        for clock[0] in (NOW_US, NOW_US + SETTLE_US):
+            assert hand.step()
         check(house, [*requests[:2], requests[3]])
         assert house.counts.nodes()[0].bad_lines == 3
         kept = (tmp_path / "exposures.quarantine").read_bytes().split(b"\n")
@@ -128,9 +133,13 @@ def test_while_the_intake_is_away_the_log_keeps_everything(tmp_path: Path) -> No
 
 
 def test_what_the_intake_refuses_stops_the_node_and_is_not_lost(tmp_path: Path) -> None:
-    with control_plane(tmp_path) as (house, address), recorder(tmp_path, address) as (hand, log):
+    clock = [NOW_US]
+    with (
+        control_plane(tmp_path) as (house, address),
+        recorder(tmp_path, address, now_us=lambda: clock[0]) as (hand, log),
+    ):
         write(tmp_path, as_lines([request_at(0)]))
-        log.rotate(NOW_US - SETTLE_US)
+        log.rotate(NOW_US)
         (old,) = tmp_path.glob("access.log.*.*")
         name = old.name.rsplit(".", 1)[1]
         with connect(address, TOKEN) as client:
@@ -145,7 +154,8 @@ def test_what_the_intake_refuses_stops_the_node_and_is_not_lost(tmp_path: Path) 
                 client.post(path, params={"start": 0, "end": 9}, content=bytes(2**25 + 1)).status_code == 413
             )
             assert client.delete("/v1/nodes/nobody").status_code == 404
-        assert hand.step()
+        for clock[0] in (NOW_US, NOW_US + SETTLE_US):
+            assert hand.step()
         assert house.counts.request_totals(RUN) == {"control": (1, 0)}
         assert not old.exists()
 
@@ -164,3 +174,15 @@ def test_a_running_recorder_hands_in_what_is_left_when_it_is_stopped(tmp_path: P
         with connect(address, TOKEN) as client:
             Uplink(client).sign_off("node-1")
         assert house.counts.nodes() == []
+
+
+def test_a_recorder_outlives_a_full_disk_and_hands_in_each_line_once(tmp_path: Path) -> None:
+    node = tmp_path / "node"
+    acknowledge(node / "acknowledgements.jsonl")
+    with control_plane(tmp_path) as (house, address):
+        write(node, as_lines(history()))
+        program = [sys.executable, "-m", "tests.agent.full_disk", str(node), address]
+        done = subprocess.run(program, cwd=ROOT, timeout=60, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "a step of recording failed" in done.stdout
+        check(house, history())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,16 @@ class Part:
 
     log: str
     path: Path
+    is_current: bool
     is_complete: bool
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes it holds; none when somebody has just taken it away."""
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
 
 
 class Log:
@@ -35,45 +45,104 @@ class Log:
         reopen: Callable[[], None],
         draw: Callable[[], str] = lambda: secrets.token_hex(16),
         settle_us: int = SETTLE_US,
+        elapsed_us: Callable[[], int] = lambda: time.monotonic_ns() // 1_000,
     ) -> None:
         self._file = file
         self._reopen = reopen
         self._draw = draw
         self._settle_us = settle_us
+        self._elapsed_us = elapsed_us
         self._identity_file = file.with_name(file.name + ".identity")
         self._rotated = re.compile(re.escape(file.name) + r"\.(?P<at>\d{16})\.(?P<log>[0-9a-f]{32})")
+        self._settling_since_us: dict[str, int] = {}
+        self._gone: str | None = None
         file.parent.mkdir(parents=True, exist_ok=True)
 
-    def parts(self, now_us: int) -> list[Part]:
+    @property
+    def folder(self) -> Path:
+        """Where its files stand."""
+        return self._file.parent
+
+    def parts(self) -> list[Part]:
         """Return every file that exists, the oldest first and the current one last."""
-        rotated = sorted((found["at"], found["log"], path) for path, found in self._old_files())
-        parts = [Part(log, path, int(at) + self._settle_us <= now_us) for at, log, path in rotated]
-        if self._file.exists():
-            parts.append(Part(self._identity(), self._file, is_complete=False))
+        old = sorted((found["at"], found["log"], path) for path, found in self._old_files())
+        begun = self._file.exists()
+        # Measured by a clock that nobody sets, and only once the writer has begun another file.
+        now_us = self._elapsed_us()
+        since = {log: self._settling_since_us.get(log, now_us) for _, log, _ in old} if begun else {}
+        self._settling_since_us = since
+        parts = [
+            Part(log, path, is_current=False, is_complete=begun and since[log] + self._settle_us <= now_us)
+            for _, log, path in old
+        ]
+        if begun:
+            parts.append(Part(self._identity(), self._file, is_current=True, is_complete=False))
         return parts
 
     def rotate(self, now_us: int) -> None:
         """Begin a new file; the old one is complete when the writer has had time to let go of it."""
         if self._file.exists():
-            self._file.rename(self._file.with_name(f"{self._file.name}.{now_us:016d}.{self._identity()}"))
-            segments.sync(self._file.parent)
+            self._set_aside(self._file, self._identity(), now_us)
             self._reopen()
+
+    def renew(self) -> None:
+        """Take what now stands in the current file for a new log: its content was replaced."""
+        self._draw_identity(self._file.stat().st_ino)
+
+    def heal(self, now_us: int) -> str | None:
+        """Mend what somebody did to the current file; returns who it was if it is gone, once.
+
+        One that was renamed in its folder is taken for rotated. A writer without a file is told to begin one.
+        """
+        known, begun = self._read_identity(), self._file.exists()
+        if known is None or (begun and self._file.stat().st_ino == known[1]):
+            return None
+        log, inode = known
+        gone = None
+        if log not in self._taken():
+            if renamed := self._renamed(inode):
+                self._set_aside(renamed, log, now_us)
+            elif log != self._gone:
+                gone = self._gone = log
+        if not begun:
+            self._reopen()
+        return gone
 
     def size(self) -> int:
         """Return how many bytes the current file holds."""
         return self._file.stat().st_size if self._file.exists() else 0
 
+    def _set_aside(self, path: Path, log: str, now_us: int) -> None:
+        # After a clock was set back, the newest still has the last name.
+        newest = max((int(found["at"]) for _, found in self._old_files()), default=0)
+        path.rename(self._file.with_name(f"{self._file.name}.{max(now_us, newest + 1):016d}.{log}"))
+        segments.sync(self._file.parent)
+
     def _old_files(self) -> list[tuple[Path, re.Match[str]]]:
         found = ((path, self._rotated.fullmatch(path.name)) for path in self._file.parent.iterdir())
         return [(path, match) for path, match in found if match]
+
+    def _taken(self) -> set[str]:
+        return {match["log"] for _, match in self._old_files()}
+
+    def _renamed(self, inode: int) -> Path | None:
+        """Return the file that was the current one; its inode may be another's by now, so names count."""
+        ours = {self._identity_file.name, self._identity_file.name + segments.UNFINISHED, self._file.name}
+        for path in self._file.parent.glob(self._file.name + "*"):
+            if path.name not in ours and path.is_file() and path.stat().st_ino == inode:
+                return path
+        return None
 
     def _identity(self) -> str:
         """Return who the current file is; a file that someone else put there is a new one."""
         inode = self._file.stat().st_ino
         known = self._read_identity()
-        taken = {match["log"] for _, match in self._old_files()}
-        if known is not None and known[1] == inode and known[0] not in taken:
+        # A new file is often given the inode of one that was just deleted.
+        if known is not None and known[1] == inode and known[0] not in {*self._taken(), self._gone}:
             return known[0]
+        return self._draw_identity(inode)
+
+    def _draw_identity(self, inode: int) -> str:
         log = self._draw()
         unfinished = self._identity_file.with_name(self._identity_file.name + segments.UNFINISHED)
         unfinished.write_text(json.dumps({"log": log, "inode": inode}))

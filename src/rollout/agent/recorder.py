@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol, assert_never
 
 from rollout import logs
+from rollout.agent.custody import Custody, Room
 from rollout.agent.log import Log, Part
+from rollout.agent.losses import Losses
 from rollout.agent.offsets import Offsets
 from rollout.agent.uplink import Unreachable, Uplink
 from rollout.intake.intake import Filed, OutOfTurn, Refused
+from rollout.lake.query import Kind
 from rollout.store.counts import Told
 
 LARGEST_CUT: Final = 8 * 2**20
@@ -21,6 +27,9 @@ LARGEST_FILE: Final = 64 * 2**20
 LARGEST_QUARANTINE: Final = 2**20
 RECUTS: Final = 3
 """How often one step takes the intake's word for where to cut."""
+LONGEST_PAUSE_S: Final = 5.0
+LAST_STEP_S: Final = 5.0
+"""How long a recorder that is stopped goes on handing in; the rest is there at the next start."""
 _log = logs.get("recorder")
 
 
@@ -72,9 +81,12 @@ class Cut:
 
 
 class Recorder:
-    """Hands in one stream; a step may be repeated, or cut off anywhere, without loss or double."""
+    """Hands in one stream; a step may be repeated, or cut off anywhere, without loss or double.
 
-    def __init__(
+    `room` limits what waits for the intake, by default that of exposures alone: outcomes are promised.
+    """
+
+    def __init__(  # noqa: PLR0913 (each is one thing that a test changes)
         self,
         stream: Stream,
         uplink: Uplink,
@@ -82,40 +94,76 @@ class Recorder:
         now_us: Callable[[], int],
         reached: Callable[[Point], None] = lambda _: None,
         largest_cut: int = LARGEST_CUT,
+        room: Room | None = None,
+        losses: Losses | None = None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._stream = stream
         self._uplink = uplink
         self._now_us = now_us
         self._reached = reached
         self._largest_cut = largest_cut
+        self._room = room or (Room() if stream.kind == Kind.EXPOSURES else None)
+        self._chance = chance
         self._offsets = Offsets(stream.folder / f"{stream.kind}.offsets")
         self._quarantine = stream.folder / f"{stream.kind}.quarantine"
+        self.losses = losses or Losses(stream.folder / f"{stream.kind}.losses")
+        """What of this stream will never reach the lake."""
+        self._custody = Custody(stream.kind, stream.log, self._offsets, self.losses, chunk=largest_cut)
 
-    def step(self) -> bool:
-        """Hand in everything that is complete now; false when the intake cannot be reached or refuses."""
+    def step(self, until: Callable[[], bool] = lambda: False) -> bool:
+        """Hand in everything that is complete now; false when the intake cannot be reached or refuses.
+
+        `until` is asked between cuts, and ends the step: what is left is for the next one.
+        """
         now_us = self._now_us()
-        parts = self._stream.log.parts(now_us)
-        self._offsets.keep_only({part.log for part in parts})
+        parts = self._custody.parts(now_us)
         try:
             # The first that fails ends the step: a watermark holds only when everything older is filed.
-            return all(self._drain(part, now_us, is_current=part is parts[-1]) for part in parts)
+            return all(self._drain(part, now_us, until) for part in parts)
         except Unreachable as error:
             _log.warning("the intake cannot be reached; the log keeps what it holds", reason=str(error))
             return False
+        finally:
+            if self._room is not None:
+                self._custody.make_room(self._room, now_us)
+
+    def unsent_bytes(self) -> int:
+        """Return how much of the log waits for the intake."""
+        return self._custody.unsent()
 
     def run(self, stop: threading.Event, *, interval_s: float = 0.5) -> None:
-        """Step until told to stop, rotating the log when it is large; then once more."""
-        while not stop.wait(interval_s):
-            self.step()
-            if self._stream.log.size() > LARGEST_FILE:
-                self._stream.log.rotate(self._now_us())
-        self.step()
+        """Step until told to stop, rotating the log when it is large; then once more, within a limit.
 
-    def _drain(self, part: Part, now_us: int, *, is_current: bool) -> bool:
+        What fails is tried again, later each time, so that all nodes do not come back together.
+        """
+        pause_s = interval_s
+        while not stop.wait(pause_s):
+            is_fine = self._try(stop.is_set)
+            pause_s = interval_s if is_fine else self._later(pause_s)
+            with suppress(OSError):
+                if self._stream.log.size() > LARGEST_FILE:
+                    self._stream.log.rotate(self._now_us())
+        deadline_s = time.monotonic() + LAST_STEP_S
+        self._try(lambda: time.monotonic() > deadline_s)
+
+    def _try(self, until: Callable[[], bool]) -> bool:
+        try:
+            return self.step(until)
+        except Exception as error:  # noqa: BLE001 (it outlives a full disk, and a file that somebody took away)
+            _log.warning(
+                "a step of recording failed; it is tried again", kind=self._stream.kind, why=str(error)
+            )
+            return False
+
+    def _later(self, pause_s: float) -> float:
+        return min(2 * pause_s, LONGEST_PAUSE_S) * (0.5 + 0.5 * self._chance())
+
+    def _drain(self, part: Part, now_us: int, until: Callable[[], bool]) -> bool:
         recuts = 0
-        while True:
+        while not until():
             cut = self._cut(part)
-            covers_now = is_current and cut.is_last
+            covers_now = part.is_current and cut.is_last
             if not cut.lines and not covers_now:
                 break
             lag_us = self._stream.lag_us() if covers_now else None
@@ -136,6 +184,8 @@ class Recorder:
                     assert_never(answer)
             if cut.is_last:
                 break
+        else:
+            return False
         if part.is_complete and self._offsets.of(part.log) >= part.path.stat().st_size:
             part.path.unlink()
             self._reached(Point.DELETED)
@@ -168,7 +218,7 @@ class Recorder:
         return answer
 
     def _note(self, part: Part, cursor: int) -> None:
-        self._offsets.acknowledged(part.log, cursor)
+        self._offsets.acknowledged(part.log, cursor, part.path)
         self._reached(Point.NOTED)
 
     def _set_aside(self, bad: list[bytes]) -> None:

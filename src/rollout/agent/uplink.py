@@ -13,7 +13,7 @@ import httpx
 from rollout.intake.intake import Answer, Filed, OutOfTurn, Refused
 from rollout.store.counts import Told
 
-ATTEMPTS: Final = 6
+ATTEMPTS: Final = 2
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
 

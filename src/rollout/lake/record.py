@@ -14,7 +14,7 @@ import duckdb
 import msgspec
 import numpy as np
 
-from rollout.domain.records import ELIGIBLE_LEAVES, NO_BLOCK, WINDOW_US
+from rollout.domain.records import ELIGIBLE_LEAVES, NO_BLOCK, WINDOW_US, Run
 from rollout.lake.engine import write_columns
 from rollout.lake.units import UnitHash
 from rollout.stats import quantiles
@@ -63,6 +63,25 @@ class Line(msgspec.Struct, frozen=True):
     dur_us: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Whose a request was, and when it began."""
+
+    run: Run
+    ts_us: int
+
+
+def request_of(line: bytes) -> Seen | None:
+    """Return whose request a line tells of; nothing when it is no experiment's, or no line of Envoy's."""
+    try:
+        found = _LINES.decode(line)
+        experiment, _, _ = _parts(found.route or "")
+        return Seen(Run(experiment, int(found.rev or 0)), _microseconds(found.ts)) if experiment else None
+    except (msgspec.MsgspecError, ValueError):
+        return None
+
+
+_LINES: Final = msgspec.json.Decoder(Line)
 # The columns of the exposures, in order.
 Row = tuple[int, str, int, int, str, int, bool, int, int, int, bool, bool, int, int]
 COLUMNS: Final[dict[str, type[np.generic]]] = {
