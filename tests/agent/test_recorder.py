@@ -7,11 +7,14 @@ import sys
 import threading
 from pathlib import Path
 
+import httpx
 import pytest
 
 from rollout.agent.recorder import Point
 from rollout.agent.uplink import Unreachable, Uplink, connect
+from rollout.intake.intake import Filed
 from rollout.lake.query import Kind
+from rollout.lake.segments import content_digest
 from tests.agent.node import (
     LAG_US,
     PATIENCE,
@@ -26,7 +29,7 @@ from tests.agent.node import (
 from tests.api.serving import TOKEN
 from tests.command import ROOT
 from tests.intake.crash import history
-from tests.intake.house import LOG, NOW_US, House, told
+from tests.intake.house import LOG, NOW_US, House, segment, told
 from tests.intake.test_counts import check_errors, check_tallies, check_windows
 from tests.intake.test_intake import check_lake
 from tests.lake.histories import RUN, Request, as_lines, request_at
@@ -144,15 +147,16 @@ def test_what_the_intake_refuses_stops_the_node_and_is_not_lost(tmp_path: Path) 
         name = old.name.rsplit(".", 1)[1]
         with connect(address, TOKEN) as client:
             path = f"/v1/segments/exposures/node-1/{name}"
-            assert client.post(path, params={"start": 0, "end": 9}, content=b"junk").status_code == 422
-            assert client.post(path, params={"start": 9, "end": 8}).status_code == 422
-            assert (
-                client.post(f"/v1/segments/other/node-1/{LOG}", params={"start": 0, "end": 0}).status_code
-                == 422
-            )
-            assert (
-                client.post(path, params={"start": 0, "end": 9}, content=bytes(2**25 + 1)).status_code == 413
-            )
+            for where, start, end, body, status in (
+                (path, 0, 9, b"junk", 422),
+                (path, 9, 8, b"", 422),
+                (f"/v1/segments/other/node-1/{LOG}", 0, 0, b"", 422),
+                (path, 0, 9, bytes(2**25 + 1), 413),
+            ):
+                headers = {"Content-Digest": content_digest(body)}
+                asked = {"start": start, "end": end}
+                assert client.post(where, params=asked, headers=headers, content=body).status_code == status
+            assert client.post(path, params={"start": 0, "end": 0}).status_code == 400, "without a digest"
             assert client.delete("/v1/nodes/nobody").status_code == 404
         for clock[0] in (NOW_US, NOW_US + SETTLE_US):
             assert hand.step()
@@ -174,6 +178,36 @@ def test_a_running_recorder_hands_in_what_is_left_when_it_is_stopped(tmp_path: P
         with connect(address, TOKEN) as client:
             Uplink(client).sign_off("node-1")
         assert house.counts.nodes() == []
+
+
+class Flipping(httpx.BaseTransport):
+    """The way to an intake, on which one bit of the first bodies is turned over."""
+
+    def __init__(self, first: int) -> None:
+        self._through, self.left = httpx.HTTPTransport(), first
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        body = request.read()
+        if body and self.left > 0:
+            self.left -= 1
+            body = body[:-20] + bytes([body[-20] ^ 1]) + body[-19:]
+        changed = httpx.Request(request.method, request.url, headers=request.headers, content=body)
+        return self._through.handle_request(changed)
+
+    def close(self) -> None:
+        self._through.close()
+
+
+def test_what_is_changed_on_the_way_is_refused_and_sent_again(tmp_path: Path) -> None:
+    body = segment(as_lines(history()))
+    end = len(as_lines(history()))
+    with control_plane(tmp_path) as (house, address):
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        way = Flipping(2)
+        with httpx.Client(base_url=address, headers=headers, transport=way) as client:
+            assert Uplink(client, PATIENCE).send(told(0, end), body) == Filed(end)
+        assert way.left == 0
+        check(house, history())
 
 
 def test_a_recorder_outlives_a_full_disk_and_hands_in_each_line_once(tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ class Place:
             self._until(Kind.EXPOSURES, node, watermark_us)
 
     def _until(self, kind: Kind, node: str, watermark_us: int) -> None:
+        self.clock[0] = max(self.clock[0], watermark_us)
         cursor = self.house.counts.cursor(node, LOG)
         self.house.intake.accept(Told(kind, node, LOG, cursor, cursor, watermark_us, 0), b"")
 
@@ -529,3 +530,28 @@ def test_a_node_tells_its_sums_again_and_again_and_they_never_fall() -> None:
         assert counts.rows_lost(RUN, since_us=NOW_US) == 12
         assert counts.rows_lost(RUN, since_us=NOW_US + 1) is None, "a clock ahead marks nothing to come"
         assert counts.incomplete(RUN) == {}, "the fast counts lack nothing of what was filed"
+
+
+def test_a_mark_from_the_future_is_cut_at_the_present_and_falls_when_the_clock_is_right_again() -> None:
+    run = experiment()
+    with place(run) as here:
+        counts, hour_us = here.house.counts, 60 * MINUTE_US
+
+        def tell(watermark_us: int, at_us: int) -> int | None:
+            here.clock[0] = at_us
+            cursor = counts.cursor("node-1", LOG)
+            here.house.intake.accept(
+                Told(Kind.EXPOSURES, "node-1", LOG, cursor, cursor, watermark_us, 0), b""
+            )
+            return counts.watermark(at_us, kinds=(Kind.EXPOSURES,), is_fast=True)
+
+        assert tell(NOW_US - 5, NOW_US) == NOW_US - 5
+        assert tell(NOW_US - 9, NOW_US) == NOW_US - 5, "what was filed stays filed"
+        assert tell(NOW_US + hour_us, NOW_US + 1) == NOW_US + 1, "a node's clock is ahead"
+        # The control plane's own clock jumps ahead by an hour, and is set back.
+        assert tell(NOW_US + hour_us - 5, NOW_US + hour_us) == NOW_US + hour_us - 5
+        for is_fast in (False, True):
+            assert counts.watermark(NOW_US + 10, kinds=(Kind.EXPOSURES,), is_fast=is_fast) is None
+        assert tell(NOW_US + 5, NOW_US + 10) == NOW_US + 5
+        (mark,) = counts.nodes()
+        assert mark.seen_us == NOW_US + 10, "or a silent node would be thought alive for an hour"

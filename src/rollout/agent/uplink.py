@@ -11,6 +11,7 @@ from typing import Final
 import httpx
 
 from rollout.intake.intake import Answer, Filed, OutOfTurn, Refused
+from rollout.lake import segments
 from rollout.store.counts import Told
 
 ATTEMPTS: Final = 2
@@ -72,6 +73,8 @@ class Uplink:
                 "watermark_us": told.watermark_us,
                 "bad_lines": told.bad_lines,
             },
+            headers={"Content-Digest": segments.content_digest(body)},
+            # Parquet is compressed already.
             content=body,
         )
 

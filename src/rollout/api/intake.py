@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rollout.api.body import read_body
 from rollout.intake.intake import Answer, Filed, Intake, OutOfTurn, Refused
+from rollout.lake import segments
 from rollout.lake.query import Kind
 from rollout.lake.segments import LOG, NODE
 from rollout.store.counts import Told
@@ -45,6 +46,11 @@ def intake_router(intake: Intake, allowed: Callable[[Request], None]) -> APIRout
             raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "end: must not be before start")
         told = Told(kind, node, log, cut.start, cut.end, cut.watermark_us, cut.bad_lines)
         body = await read_body(request, LARGEST_SEGMENT)
+        if request.headers.get("content-digest") != segments.content_digest(body):
+            raise HTTPException(
+                status.HTTP_400_BAD_REQUEST,
+                "Content-Digest: not that of the body that arrived; send it again",
+            )
         return _answered(await run_in_threadpool(intake.accept, told, body))
 
     @router.delete("/nodes/{node}", status_code=status.HTTP_204_NO_CONTENT)

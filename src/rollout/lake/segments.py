@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -48,6 +50,11 @@ class Segment:
         if found is None or int(found["start"]) > int(found["end"]):
             return None
         return cls(found["node"], found["log"], int(found["start"]), int(found["end"]))
+
+
+def content_digest(body: bytes) -> str:
+    """Return what stands in the header `Content-Digest` (RFC 9530) beside a segment on its way."""
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
 
 
 def publish(unfinished: Path, target: Path) -> None:

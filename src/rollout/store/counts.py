@@ -112,7 +112,7 @@ class Counts:
         """Return the time before which everything is filed; the fast one does not wait for silent nodes."""
         seen_since = now_us - marks.SILENT_US if is_fast else None
         with self._database.read() as connection:
-            return marks.watermark(connection, kinds=kinds, seen_since_us=seen_since)
+            return marks.watermark(connection, kinds=kinds, now_us=now_us, seen_since_us=seen_since)
 
     def nodes(self) -> list[NodeMark]:
         """Return every node that holds a watermark."""

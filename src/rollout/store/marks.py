@@ -45,19 +45,25 @@ def advance(connection: Connection, row: LogCursorRow) -> None:
 
 
 def mark(connection: Connection, told: NodeMark) -> None:
-    """Note what a node says; what was once filed stays filed, so a mark never falls."""
+    """Note what a node says; what was once filed stays filed, so a mark falls only from the future.
+
+    `seen_us` is the present: no node can have filed what has not begun, and a mark that lies ahead of it
+    was set by a clock that has been put right since.
+    """
     connection.execute(
         text(
             "INSERT INTO node_mark (node, kind, watermark_us, seen_us, bad_lines) "
             "VALUES (:node, :kind, :watermark, :seen, :bad) ON CONFLICT (node, kind) DO UPDATE SET "
-            "watermark_us = max(node_mark.watermark_us, excluded.watermark_us), "
-            "seen_us = max(node_mark.seen_us, excluded.seen_us), "
+            "watermark_us = CASE WHEN node_mark.watermark_us > excluded.watermark_us "
+            "AND node_mark.watermark_us <= excluded.seen_us "
+            "THEN node_mark.watermark_us ELSE excluded.watermark_us END, "
+            "seen_us = excluded.seen_us, "
             "bad_lines = node_mark.bad_lines + excluded.bad_lines"
         ),
         {
             "node": told.node,
             "kind": told.kind,
-            "watermark": told.watermark_us,
+            "watermark": min(told.watermark_us, told.seen_us),
             "seen": told.seen_us,
             "bad": told.bad_lines,
         },
@@ -78,10 +84,13 @@ def nodes(connection: Connection) -> list[NodeMark]:
     return [NodeMark(*row) for row in rows]
 
 
-def watermark(connection: Connection, *, kinds: tuple[str, ...], seen_since_us: int | None) -> int | None:
+def watermark(
+    connection: Connection, *, kinds: tuple[str, ...], now_us: int, seen_since_us: int | None
+) -> int | None:
     """Return the time before which everything of these kinds is filed, or nothing while that is unknown.
 
-    `seen_since_us` leaves out nodes that were silent since then; without it every node counts.
+    `seen_since_us` leaves out nodes that were silent since then; without it every node counts. A mark ahead
+    of the present is no promise: a clock was set back, and the node has not been heard since.
     """
     marks = [
         one
@@ -89,4 +98,6 @@ def watermark(connection: Connection, *, kinds: tuple[str, ...], seen_since_us: 
         if one.kind in kinds and (seen_since_us is None or one.seen_us >= seen_since_us)
     ]
     missing = set(kinds) - {one.kind for one in marks}
-    return None if missing else min(one.watermark_us for one in marks)
+    if missing or any(one.watermark_us > now_us for one in marks):
+        return None
+    return min(one.watermark_us for one in marks)
