@@ -7,18 +7,26 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from rollout.api.allowance import Reporting
     from rollout.domain.judge import Patience
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells word it
 
 
 def _open_house(
-    folder: "Path", *, proxy_port: int, control_port: int, patience: "Patience"
+    folder: "Path",
+    *,
+    proxy_port: int,
+    control_port: int,
+    patience: "Patience",
+    reporting: "Reporting | None" = None,
 ) -> "AbstractContextManager[None]":
     """Open the whole house; only now are its parts imported."""
     from rollout.wiring import open_house  # noqa: PLC0415
 
-    return open_house(folder, proxy_port=proxy_port, control_port=control_port, patience=patience)
+    return open_house(
+        folder, proxy_port=proxy_port, control_port=control_port, patience=patience, reporting=reporting
+    )
 
 
 def main() -> None:

@@ -147,6 +147,17 @@ class Settings(BaseSettings):
         Path("~/.local/state/rollout/token"),
         description="The file that holds the token; the default one may be absent.",
     )
+    app_tokens_file: Path | None = Field(
+        None,
+        description="A TOML file of applications that may report outcomes, each with its token's SHA-256; "
+        "it is read again when it changes.",
+    )
+    outcome_rate: float = Field(
+        20_000.0, gt=0, le=1e9, description="How many outcomes a second an application may report."
+    )
+    outcome_burst: float = Field(
+        200_000.0, ge=1, le=1e9, description="How many it may report at once, after a silence."
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -6,7 +6,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from rollout import logs
 from rollout.agent import converters
@@ -24,17 +24,19 @@ from rollout.agent.recorder import Recorder, Stream
 from rollout.agent.spool import Spool
 from rollout.agent.traffic import NodeTraffic
 from rollout.agent.uplink import Uplink, connect
-from rollout.api.access import bearer
+from rollout.api.access import application_of, bearer
+from rollout.api.allowance import Allowance, Reporting
 from rollout.api.app import create_app
+from rollout.api.applications import Applications
 from rollout.api.desk import Desk, Tools
 from rollout.api.experiments import experiments_router, readiness_router
 from rollout.api.intake import intake_router
 from rollout.api.outcomes import Door, outcomes_router
+from rollout.api.told import Remembered, Wanted, wanted
 from rollout.commands.jobs import LocalCommands
 from rollout.controller.loop import Loop
 from rollout.controller.reconcile import Passing, Reconciler, World, pass_by
 from rollout.domain.judge import Patience
-from rollout.domain.metric import MetricType, Source
 from rollout.envoy.bootstrap import Address
 from rollout.envoy.proxy import Proxy
 from rollout.envoy.translate import refuse_impossible
@@ -88,15 +90,18 @@ def now_us() -> int:
 
 
 @contextmanager
-def open_house(
+def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
     folder: Path,
     *,
     proxy_port: int,
     control_port: int,
     patience: Patience,
     passing: Passing = pass_by,
+    reporting: Reporting | None = None,
 ) -> Iterator[None]:
     """Run proxy, recorders, intake, API and controller in this process until the block ends."""
+    reporting = reporting or Reporting()
+    applications = Applications(reporting.tokens_file)
     place = Place(folder, Address(proxy_port), Address(control_port), patience)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     token = _secret(place.token_file)
@@ -110,11 +115,15 @@ def open_house(
         proxy = held.enter_context(Proxy(folder / "envoy", place.proxy))
         traffic = NodeTraffic(proxy, Journal(_journal_file(place)), now_us=now_us)
         loop = _loop(place, ledger, counts, traffic, passing)
-        door = Door(hashing, spool, lambda: _metrics(ledger), now_us)
+        allowance = Allowance(reporting.per_s, reporting.burst, now_s=time.monotonic)
+        asked = Remembered(partial(_wanted, ledger), now_s=time.monotonic)
+        outcomes = outcomes_router(
+            Door(hashing, spool, asked, now_us, allowance), application_of([token], applications)
+        )
         intake = Intake(_lake_folder(place), counts, now_us=now_us, failing=loop.hurry)
         readiness = partial(_check, ledger, proxy)
         desk = _desk(ledger, loop, traffic)
-        _serve(held, place.control, _application(intake, door, desk, readiness, token))
+        _serve(held, place.control, _application(intake, outcomes, desk, readiness, token))
         client = held.enter_context(connect(place.control_url, token))
         for stream in _streams(place, proxy, spool, hashing, partial(_exposure_lag_us, traffic)):
             stop = threading.Event()
@@ -146,13 +155,15 @@ def _desk(ledger: SqlLedger, loop: Loop, traffic: NodeTraffic) -> Desk:
     return Desk(ledger, tools)
 
 
-def _application(intake: Intake, door: Door, desk: Desk, check: Callable[[], None], token: str) -> FastAPI:
+def _application(
+    intake: Intake, outcomes: APIRouter, desk: Desk, check: Callable[[], None], token: str
+) -> FastAPI:
     allowed = bearer([token])
     return create_app(
         [
             experiments_router(desk, allowed),
             intake_router(intake, allowed),
-            outcomes_router(door, allowed),
+            outcomes,
             readiness_router(check),
         ]
     )
@@ -177,7 +188,7 @@ def _streams(
     node = _journal_file(place).parent
     access, outcomes = (
         Log(proxy.access_log, reopen=proxy.reopen_log),
-        Log(_outcomes_file(place), reopen=spool.reopen),
+        Log(_outcomes_file(place), reopen=spool.reopen, is_spoiled=lambda: spool.is_spoiled),
     )
     history = SplitHistory(_journal_file(place))
     return (
@@ -227,11 +238,9 @@ def _run(held: ExitStack, name: str, work: Callable[[], object], stop: Callable[
     held.callback(end)
 
 
-def _metrics(ledger: Ledger) -> Mapping[str, MetricType]:
-    """Return the outcomes that some served policy asks for."""
-    policies = [run.experiment.policy for run in ledger.runs()]
-    metrics = [metric for policy in policies for metric in policy.metrics]
-    return {metric.name: metric.type for metric in metrics if metric.source is Source.OUTCOMES}
+def _wanted(ledger: Ledger) -> Wanted:
+    """Return the outcomes that some run's policy asks for."""
+    return wanted(metric for run in ledger.runs() for metric in run.experiment.policy.metrics)
 
 
 def _secret(file: Path) -> str:

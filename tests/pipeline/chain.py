@@ -18,13 +18,15 @@ from rollout.agent.recorder import Recorder, Stream
 from rollout.agent.spool import Spool
 from rollout.agent.traffic import NodeTraffic
 from rollout.agent.uplink import Uplink
-from rollout.api.access import bearer
+from rollout.api.access import application_of, bearer
+from rollout.api.allowance import Allowance
 from rollout.api.app import create_app
+from rollout.api.applications import Applications
 from rollout.api.intake import intake_router
 from rollout.api.outcomes import LARGEST_BATCH, Door, outcomes_router
+from rollout.api.told import wanted
 from rollout.controller.reconcile import Reconciler, World
 from rollout.domain.assignment import Placement
-from rollout.domain.metric import MetricType
 from rollout.domain.policy import Policy
 from rollout.envoy.publication import Acknowledged, Live
 from rollout.intake.evidence import RecordedEvidence
@@ -114,11 +116,13 @@ def built(folder: Path, policies: Sequence[Policy], *, begin_us: int) -> Iterato
         ledger = SqlLedger(database, new_uid=lambda: f"{next(numbers):08d}", digest=digest)
         spool = Spool(spooled)
         held.callback(spool.close)
-        goals = {policy.metrics[0].name: MetricType.BINARY for policy in policies}
-        door = Door(HASHING, spool, lambda: goals, clock.now)
+        goals = wanted(policy.metrics[0] for policy in policies)
+        allowance = Allowance(1e9, 1e9, now_s=lambda: 0.0)
+        door = Door(HASHING, spool, lambda: goals, clock.now, allowance)
+        named = application_of([TOKEN], Applications())
         intake = Intake(lake, counts, now_us=clock.now)
         allowed = bearer([TOKEN])
-        app = create_app([intake_router(intake, allowed), outcomes_router(door, allowed)])
+        app = create_app([intake_router(intake, allowed), outcomes_router(door, named)])
         client = held.enter_context(
             uplink.connect(held.enter_context(serving(app)), TOKEN, timeout_s=TIMEOUT_S)
         )

@@ -46,12 +46,14 @@ class Log:
         draw: Callable[[], str] = lambda: secrets.token_hex(16),
         settle_us: int = SETTLE_US,
         elapsed_us: Callable[[], int] = lambda: time.monotonic_ns() // 1_000,
+        is_spoiled: Callable[[], bool] = lambda: False,
     ) -> None:
         self._file = file
         self._reopen = reopen
         self._draw = draw
         self._settle_us = settle_us
         self._elapsed_us = elapsed_us
+        self._is_spoiled = is_spoiled
         self._identity_file = file.with_name(file.name + ".identity")
         self._rotated = re.compile(re.escape(file.name) + r"\.(?P<at>\d{16})\.(?P<log>[0-9a-f]{32})")
         self._settling_since_us: dict[str, int] = {}
@@ -92,8 +94,11 @@ class Log:
     def heal(self, now_us: int) -> str | None:
         """Mend what somebody did to the current file; returns who it was if it is gone, once.
 
-        One that was renamed in its folder is taken for rotated. A writer without a file is told to begin one.
+        One that was renamed in its folder is taken for rotated. A writer without a file is told to begin one,
+        and one that gave its file up begins another.
         """
+        if self._is_spoiled():
+            self.rotate(now_us)
         known, begun = self._read_identity(), self._file.exists()
         if known is None or (begun and self._file.stat().st_ino == known[1]):
             return None

@@ -2,73 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from math import isfinite
+from math import ceil
 from typing import Final
 
 import msgspec
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
 
 from rollout.agent.spool import Spool, SpoolBroken, SpoolFull
-from rollout.api.body import read_body
-from rollout.domain.metric import MetricType
-from rollout.errors import nearest
-from rollout.lake.outcomes import MICRO, Outcome, spooled
+from rollout.api.allowance import Allowance
+from rollout.api.body import Room, read_packed
+from rollout.api.told import Checker, Wanted
+from rollout.lake.outcomes import Outcome, spooled
 from rollout.lake.units import UnitHash
 
 LARGEST_BODY: Final = 8 * 2**20
 LARGEST_BATCH: Final = 10_000
-LARGEST_TEXT: Final = 512
-LARGEST_VALUE: Final = 4_000_000
-AHEAD_US: Final = 5 * 60 * 1_000_000
-BEHIND_US: Final = 90 * 86_400 * 1_000_000
+MOST_LINES: Final = 2 * LARGEST_BATCH
+MOST_COMMAS: Final = 20 * LARGEST_BATCH
+LONGEST_WAIT_S: Final = 3_600
+LONGEST_DETAIL: Final = 300
 SHOWN: Final = 100
 """How many refused items an answer describes; all are counted."""
 LINES: Final = ("application/x-ndjson", "application/jsonl", "application/json-lines")
-
-
-class Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An outcome as an application tells it; without a key, its content is the key."""
-
-    unit: str
-    metric: str
-    ts_us: int
-    value: float
-    key: str | None = None
+# What `curl --data` says when nobody asked it: not worth a refusal.
+JSON: Final = ("application/json", "application/x-www-form-urlencoded", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What outcomes are checked against; `metrics` says which exist now."""
+    """What outcomes are checked against; `metrics` says which are wanted now."""
 
     hashing: UnitHash
     spool: Spool
-    metrics: Callable[[], Mapping[str, MetricType]]
+    metrics: Callable[[], Wanted]
     now_us: Callable[[], int]
+    allowance: Allowance
+    room: Room = field(default_factory=Room)
 
 
-_DECODER: Final = msgspec.json.Decoder(Told)
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One outcome of a body, not yet read."""
+
+    content: bytes | msgspec.Raw
+    line: int | None = None
+    """Counts from 1, in a body of lines."""
+
+
 _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+Problems = list[dict[str, int | str]]
 
 
-def outcomes_router(door: Door, allowed: Callable[[Request], None]) -> APIRouter:
-    """Return the route of outcomes, for whom `allowed` lets in."""
-    router = APIRouter(prefix="/v1", dependencies=[Depends(allowed)], tags=["outcomes"])
+def outcomes_router(door: Door, application: Callable[[Request], str]) -> APIRouter:
+    """Return the route of outcomes; `application` names who asks, or refuses."""
+    router = APIRouter(prefix="/v1", tags=["outcomes"])
 
     @router.post("/outcomes", status_code=HTTPStatus.ACCEPTED)
     async def accept(request: Request) -> JSONResponse:
-        items = _items(await read_body(request, LARGEST_BODY), request.headers.get("content-type", ""))
-        good, refused = _checked(items, door)
-        if good:
-            await _keep(door.spool, good)
+        name = application(request)
+        _admit(door.allowance, name)
+        split = _splitter(request.headers.get("content-type", ""))
+        with door.room.share() as share:
+            items = split(await read_packed(request, LARGEST_BODY, share))
+            door.allowance.charge(name, len(items))
+            if len(items) > LARGEST_BATCH:
+                raise _too_many()
+            good, problems = _checked(items, Checker(door.hashing, name, door.metrics(), door.now_us()))
+            if good:
+                await _keep(door.spool, good)
+        refused = len(items) - len(good)
         status = HTTPStatus.ACCEPTED if good or not refused else HTTPStatus.UNPROCESSABLE_ENTITY
-        shown = [{"item": item, "detail": why} for item, why in refused[:SHOWN]]
-        return JSONResponse({"accepted": len(good), "refused": len(refused), "problems": shown}, status)
+        return JSONResponse({"accepted": len(good), "refused": refused, "problems": problems}, status)
 
     return router
+
+
+def _admit(allowance: Allowance, application: str) -> None:
+    wait_s = allowance.wait_s(application)
+    if wait_s > 0:
+        raise HTTPException(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            f"application '{application}' reports more than its share: come back later",
+            {"Retry-After": str(min(ceil(wait_s), LONGEST_WAIT_S))},
+        )
 
 
 async def _keep(spool: Spool, outcomes: list[Outcome]) -> None:
@@ -78,57 +98,62 @@ async def _keep(spool: Spool, outcomes: list[Outcome]) -> None:
         raise HTTPException(
             HTTPStatus.SERVICE_UNAVAILABLE, "the disk is behind: send this again", {"Retry-After": "1"}
         ) from None
-    except SpoolBroken:
+    except SpoolBroken as error:
         raise HTTPException(
-            HTTPStatus.SERVICE_UNAVAILABLE, "outcomes cannot be written: see the log", {"Retry-After": "30"}
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "outcomes cannot be written now: send this again later",
+            {"Retry-After": str(ceil(error.wait_s))},
         ) from None
 
 
-def _items(body: bytes, content_type: str) -> list[bytes | msgspec.Raw]:
-    if content_type.partition(";")[0].strip().lower() in LINES:
-        items: list[bytes | msgspec.Raw] = [line for line in body.split(b"\n") if line.strip()]
-    elif body.lstrip()[:1] == b"[":
-        try:
-            items = list(_ITEMS.decode(body))
-        except msgspec.MsgspecError as error:
-            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"not a list of outcomes: {error}") from None
-    else:
-        items = [body]
-    if len(items) > LARGEST_BATCH:
-        raise HTTPException(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {LARGEST_BATCH} outcomes: send them in parts"
-        )
-    return items
+def _splitter(content_type: str) -> Callable[[bytes], list[Item]]:
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind in LINES:
+        return _lines
+    if kind in JSON:
+        return _list_or_one
+    raise HTTPException(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "content-type: must be application/json for one outcome or a list, or application/x-ndjson for lines",
+        {"Accept": "application/json, application/x-ndjson"},
+    )
 
 
-def _checked(items: list[bytes | msgspec.Raw], door: Door) -> tuple[list[Outcome], list[tuple[int, str]]]:
-    metrics, now_us = door.metrics(), door.now_us()
+def _lines(body: bytes) -> list[Item]:
+    # Counted before it is split: eight million blank lines would be a gigabyte.
+    if body.count(b"\n") > MOST_LINES:
+        raise _too_many()
+    lines = enumerate(body.split(b"\n"), start=1)
+    return [Item(line, number) for number, line in lines if line and not line.isspace()]
+
+
+def _list_or_one(body: bytes) -> list[Item]:
+    if body.lstrip()[:1] != b"[":
+        return [Item(body)]
+    # The same: an outcome has five commas, and few more stand in its texts.
+    if body.count(b",") > MOST_COMMAS:
+        raise _too_many()
+    try:
+        return [Item(one) for one in _ITEMS.decode(body)]
+    except msgspec.MsgspecError as error:
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"not a list of outcomes: {error}") from None
+
+
+def _too_many() -> HTTPException:
+    return HTTPException(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {LARGEST_BATCH} outcomes: send them in parts"
+    )
+
+
+def _checked(items: list[Item], checker: Checker) -> tuple[list[Outcome], Problems]:
+    """Return the good outcomes, and what is wrong with the first of the others."""
     good: list[Outcome] = []
-    refused: list[tuple[int, str]] = []
+    problems: Problems = []
     for place, item in enumerate(items):
         try:
-            good.append(_outcome(_DECODER.decode(item), door.hashing, metrics, now_us))
+            good.append(checker.outcome(item.content))
         except (msgspec.MsgspecError, ValueError) as error:
-            refused.append((place, str(error)))
-    return good, refused
-
-
-def _outcome(told: Told, hashing: UnitHash, metrics: Mapping[str, MetricType], now_us: int) -> Outcome:
-    unit = hashing.unit(told.unit)
-    if unit is None or len(told.unit) > LARGEST_TEXT or len(told.key or "") > LARGEST_TEXT:
-        raise ValueError(f"unit, key: at most {LARGEST_TEXT} characters, and a unit is not blank")
-    if told.metric not in metrics:
-        guess = nearest(told.metric, metrics)
-        hint = f"; did you mean '{guess}'?" if guess else "; no running policy names it"
-        raise ValueError(f"metric: '{told.metric[:LARGEST_TEXT]}' is unknown{hint}")
-    if not now_us - BEHIND_US <= told.ts_us <= now_us + AHEAD_US:
-        raise ValueError(
-            f"ts_us: must be microseconds since 1970, from 90 days ago to 5 minutes ahead (got {told.ts_us})"
-        )
-    if metrics[told.metric] is MetricType.BINARY and told.value not in (0, 1):
-        raise ValueError(f"value: must be 0 or 1 for a binary metric (got {told.value})")
-    if not isfinite(told.value) or abs(told.value) > LARGEST_VALUE:
-        raise ValueError(f"value: must be within ±{LARGEST_VALUE} (got {told.value})")
-    value_u = round(told.value * MICRO)
-    key = f"k{told.key}" if told.key is not None else f"c{told.ts_us} {value_u}"
-    return Outcome(unit, told.metric, told.ts_us, value_u, hashing.key_of(key))
+            if len(problems) < SHOWN:
+                line = {} if item.line is None else {"line": item.line}
+                problems.append({"item": place, **line, "detail": str(error)[:LONGEST_DETAIL]})
+    return good, problems

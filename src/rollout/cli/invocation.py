@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from rollout.api.allowance import Reporting
     from rollout.domain.judge import Patience
     from rollout.settings import Color, Loaded, Settings
 
@@ -18,7 +19,13 @@ class HouseOpener(Protocol):
     """Opens a whole house in this process; the floor above the command hands it down."""
 
     def __call__(
-        self, folder: "Path", *, proxy_port: int, control_port: int, patience: "Patience"
+        self,
+        folder: "Path",
+        *,
+        proxy_port: int,
+        control_port: int,
+        patience: "Patience",
+        reporting: "Reporting | None" = None,
     ) -> "AbstractContextManager[None]":
         """Return a context in which proxy, control plane and recorders run."""
 

@@ -71,12 +71,20 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
 
     Everything listens on this machine only. Actions of policies run here, as whoever started this.
     """
+    from rollout.api.allowance import Reporting
     from rollout.domain.judge import Patience
 
-    _ = invocation.settings
+    settings = invocation.settings
+    reporting = Reporting(
+        tokens_file=settings.app_tokens_file and settings.app_tokens_file.expanduser(),
+        per_s=settings.outcome_rate,
+        burst=settings.outcome_burst,
+    )
     patience = Patience(stale_after_us=int(stale_s * 1e6), grace_us=int(grace_s * 1e6))
     home = folder.expanduser()
-    with invocation.open_house(home, proxy_port=proxy_port, control_port=control_port, patience=patience):
+    with invocation.open_house(
+        home, proxy_port=proxy_port, control_port=control_port, patience=patience, reporting=reporting
+    ):
         write(
             f"proxy:   http://127.0.0.1:{proxy_port}   what applications call\n"
             f"control: http://127.0.0.1:{control_port}   token in {home / 'token'}\n"
