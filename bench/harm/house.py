@@ -18,12 +18,13 @@ import numpy as np
 
 from bench.harm.timing import Errors
 from rollout.agent.journal import Entry, Event
+from rollout.domain.assignment import arm_name
 from rollout.domain.records import BASELINE_SERVED
-from rollout.intake.sums import CANDIDATE
 from rollout.lake import segments
 from rollout.lake.engine import connect
 from tests.command import environment
 
+CANDIDATE: Final = arm_name(1)
 ENDS_WITHIN_S: Final = 60.0
 LOOK_EVERY_S: Final = 0.02
 _ERRORS: Final = """

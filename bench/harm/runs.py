@@ -12,7 +12,7 @@ from typing import Final
 
 from bench.harm import house as houses
 from bench.harm import servers as models
-from bench.harm.house import House
+from bench.harm.house import CANDIDATE, House
 from bench.harm.load import USERS, Load, Sent
 from bench.harm.servers import QUIET_SHARE, Failures, Servers
 from bench.harm.timing import Course, HarmTest, passed_at
@@ -21,7 +21,6 @@ from rollout.client.connection import Connection
 from rollout.client.control_plane import ControlPlane
 from rollout.domain.assignment import Placement, Split, assign, route_name
 from rollout.domain.policy import WHOLE_BP, Policy
-from rollout.intake.sums import CANDIDATE
 from rollout.policyfile.reading import read_bytes
 from rollout.stats.starts import EVERY_S
 

@@ -112,7 +112,7 @@ class Retry(RolloutError):
 
 
 class Stop(RolloutError):
-    """Asking again soon cannot help, for a person has to act; the loop asks at its slowest pace."""
+    """Asking again cannot help, for a person has to act; only what is on trial is looked at as before."""
 
 
 class Unexpected(RolloutError):

@@ -10,6 +10,7 @@ from rollout.domain.evidence import Evidence
 from rollout.domain.experiment import Experiment, JobState
 from rollout.domain.history import Entry
 from rollout.domain.policy import LocalCommand
+from rollout.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +23,41 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A run whose route is served and whose state cannot be read: nothing of it may be derived."""
+
+    uid: str
+    name: str
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What is known at a look, and what kept parts of it from being asked."""
+
+    evidence: Evidence
+    problems: tuple[Exception, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """What became of a wanted split: live everywhere, or refused with the proxy's own words."""
 
     is_live: bool
     refusal: str | None = None
+    live: frozenset[str] = frozenset()
+    """When not all is live, the policies that are all the same, everywhere."""
+
+    def confirms(self, name: str) -> bool:
+        """Return whether one policy's split is live everywhere."""
+        return self.is_live or name in self.live
 
 
 class EvidenceSource(Protocol):
     """Where readings come from."""
 
-    def observe(self, experiment: Experiment, now_us: int) -> Evidence:
-        """Return everything known at this look; raise `Retry` when the source cannot be asked."""
+    def observe(self, experiment: Experiment, now_us: int) -> Observed:
+        """Return everything known at this look; raise `Retry` when nothing at all can be asked."""
 
 
 class Traffic(Protocol):
@@ -59,11 +83,11 @@ class Jobs(Protocol):
 class Ledger(Protocol):
     """Where state is recorded; a decision and the state it leads to are one transaction."""
 
-    def runs(self) -> tuple[Standing, ...]:
+    def served(self) -> tuple[Standing | Unread, ...]:
         """Return every run whose route is still served, in the order in which they were started."""
+
+    def run(self, uid: str) -> Standing | None:
+        """Return one run while its route is served; raise `Stop` when its state cannot be read."""
 
     def record(self, seen: Standing, experiment: Experiment, entry: Entry | None) -> bool:
         """Record state, and an entry when one is due, if the run still stands as seen; return whether."""
-
-    def history(self, uid: str) -> tuple[Entry, ...]:
-        """Return a run's entries, the oldest first."""

@@ -6,7 +6,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -48,7 +48,7 @@ from rollout.lake.query import Kind, Lake
 from rollout.lake.units import UnitHash
 from rollout.policyfile.digest import digest
 from rollout.policyfile.reading import read_bytes
-from rollout.ports import Ledger
+from rollout.ports import EvidenceSource, Ledger, Unread
 from rollout.render.pages import page
 from rollout.store.counts import Counts
 from rollout.store.database import Database
@@ -114,7 +114,9 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
         held.callback(spool.close)
         proxy = held.enter_context(Proxy(folder / "envoy", place.proxy))
         traffic = NodeTraffic(proxy, Journal(_journal_file(place)), now_us=now_us)
-        loop = _loop(place, ledger, counts, traffic, passing)
+        evidence = RecordedEvidence(counts, Lake(_lake_folder(place)), patience=patience)
+        held.callback(evidence.finish, STOPS_WITHIN_S)
+        loop = _loop(place, ledger, evidence, traffic, passing)
         allowance = Allowance(reporting.per_s, reporting.burst, now_s=time.monotonic)
         asked = Remembered(partial(_wanted, ledger), now_s=time.monotonic)
         outcomes = outcomes_router(
@@ -136,8 +138,9 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
         yield
 
 
-def _loop(place: Place, ledger: Ledger, counts: Counts, traffic: NodeTraffic, passing: Passing) -> Loop:
-    evidence = RecordedEvidence(counts, Lake(_lake_folder(place)), patience=place.patience)
+def _loop(
+    place: Place, ledger: Ledger, evidence: EvidenceSource, traffic: NodeTraffic, passing: Passing
+) -> Loop:
     jobs = LocalCommands(place.folder / "jobs", working_folder=Path.cwd())
     world = World(ledger, evidence, traffic, jobs)
     return Loop(ledger, Reconciler(world, patience=place.patience, passing=passing).tick)
@@ -156,7 +159,7 @@ def _desk(ledger: SqlLedger, loop: Loop, traffic: NodeTraffic) -> Desk:
 
 
 def _application(
-    intake: Intake, outcomes: APIRouter, desk: Desk, check: Callable[[], None], token: str
+    intake: Intake, outcomes: APIRouter, desk: Desk, check: Callable[[], Sequence[Problem]], token: str
 ) -> FastAPI:
     allowed = bearer([token])
     return create_app(
@@ -169,11 +172,12 @@ def _application(
     )
 
 
-def _check(ledger: Ledger, proxy: Proxy) -> None:
-    """Raise when the ledger cannot be read, or when Envoy does not stay up."""
-    ledger.runs()
+def _check(ledger: Ledger, proxy: Proxy) -> Sequence[Problem]:
+    """Return which runs cannot be read; raise when no run can, or when Envoy does not stay up."""
+    unread = [one.problem for one in ledger.served() if isinstance(one, Unread)]
     if proxy.has_failed:
         raise ProxyFailed(Problem("Envoy", "it does not stay up", "see envoy.log in the proxy's folder"))
+    return unread
 
 
 def _exposure_lag_us(traffic: NodeTraffic) -> int | None:
@@ -238,7 +242,7 @@ def _run(held: ExitStack, name: str, work: Callable[[], object], stop: Callable[
     held.callback(end)
 
 
-def _wanted(ledger: Ledger) -> Wanted:
+def _wanted(ledger: SqlLedger) -> Wanted:
     """Return the outcomes that some run's policy asks for."""
     return wanted(metric for run in ledger.runs() for metric in run.experiment.policy.metrics)
 

@@ -24,8 +24,10 @@ from rollout.domain.experiment import Experiment
 from rollout.domain.history import Entry
 from rollout.domain.judge import Patience, judge
 from rollout.envoy.translate import refuse_impossible
+from rollout.errors import Problem
 from rollout.policyfile.digest import digest
 from rollout.policyfile.reading import parse, read_bytes
+from rollout.ports import Unread
 from rollout.store.database import Database
 from rollout.store.ledger import SqlLedger
 from tests.api.serving import serving
@@ -104,7 +106,11 @@ def control(
         now_us=clock,
     )
     allowed = bearer([TOKEN])
-    routers = [experiments_router(Desk(ledger, tools), allowed), readiness_router(ledger.runs)]
+
+    def check() -> list[Problem]:
+        return [one.problem for one in ledger.served() if isinstance(one, Unread)]
+
+    routers = [experiments_router(Desk(ledger, tools), allowed), readiness_router(check)]
     return create_app(routers)
 
 

@@ -333,7 +333,22 @@ def test_nothing_without_the_token(caller: Caller) -> None:
 def test_health_needs_no_token(caller: Caller) -> None:
     del caller.http.headers["authorization"]
     assert caller.http.get("/healthz").status_code == 200
-    assert caller.http.get("/readyz").json() == {"status": "ready"}
+    assert caller.http.get("/readyz").json() == {"status": "ready", "problems": 0}
+
+
+def test_a_run_that_cannot_be_read_is_named_and_nothing_starts_beside_it(caller: Caller) -> None:
+    caller.start()
+    assert caller.start(SECOND).status_code == 201
+    with caller.database.write() as connection:
+        connection.exec_driver_sql("UPDATE experiment SET state = '{}' WHERE name = 'other'")
+    assert caller.http.get("/readyz").json() == {"status": "ready", "problems": 1}
+    assert [one["name"] for one in caller.http.get(EXPERIMENTS).json()["experiments"]] == ["churn-v2"]
+    assert "start that one again" in problem(caller.http.get(f"{EXPERIMENTS}/other"), 503)["remedy"]
+    assert caller.http.get(f"{EXPERIMENTS}/churn-v2").status_code == 200
+    third = SECOND.replace("other", "third")
+    assert "(other)" in problem(caller.start(third), 503)["where"]
+    wanted = caller.http.post(f"{EXPERIMENTS}/churn-v2/rollback", json={"who": "ann", "why": "it is wrong"})
+    assert wanted.status_code == 202
 
 
 def test_a_defect_is_a_sentence_and_not_ready(caller: Caller) -> None:

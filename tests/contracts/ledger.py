@@ -22,7 +22,13 @@ from tests.domain.scenes import EXPERIMENT, NOW_US, judgement
 
 
 class StartingLedger(Ledger, Protocol):
-    """The ledger, where runs also begin."""
+    """The ledger, where runs also begin, and where people look things up."""
+
+    def runs(self) -> tuple[Standing, ...]:
+        """Return every run that can be read."""
+
+    def history(self, uid: str) -> tuple[Entry, ...]:
+        """Return a run's entries, the oldest first."""
 
     def start(self, policy: Policy, now_us: int) -> Standing:
         """Record a new run."""
@@ -98,7 +104,9 @@ class LedgerContract:
     def test_a_run_begins_at_the_first_step_and_has_a_uid_of_its_own(self, ledger: StartingLedger) -> None:
         first = ledger.start(POLICY, NOW_US)
         second = ledger.start(replace(POLICY, name="other"), NOW_US + 1)
-        assert ledger.runs() == (first, second)
+        assert ledger.served() == ledger.runs() == (first, second)
+        assert ledger.run(second.experiment.uid) == second
+        assert ledger.run("zzzzzzzz") is None
         run = first.experiment
         assert (run.policy, run.phase, run.step, run.revision) == (POLICY, Phase.RUNNING, 0, 1)
         assert (run.started_us, run.step_entered_us, run.fresh_us) == (NOW_US, NOW_US, NOW_US)
@@ -214,6 +222,7 @@ class LedgerContract:
         assert ledger.record(seen, ended, entry(1, Reason.ROLLBACK_DONE, phase=Phase.ROLLED_BACK))
         again = ledger.start(POLICY, NOW_US + 2)
         assert ledger.runs() == (again,)
+        assert ledger.run(seen.experiment.uid) is None, "its route is another's now"
         assert again.experiment.uid != seen.experiment.uid
         assert again.experiment.revision == 2, "records of two runs of one name are never mixed"
         assert ledger.history(again.experiment.uid) == ()

@@ -15,10 +15,10 @@ from rollout.controller.loop import Clock, Loop
 from rollout.controller.pace import Pace
 from rollout.controller.reconcile import Tick
 from rollout.controller.workers import Threads
-from rollout.domain.experiment import Phase
+from rollout.domain.experiment import ENDED, Phase
 from rollout.domain.wish import Wish
 from rollout.errors import Problem, Retry, Stop
-from rollout.ports import Standing
+from rollout.ports import Standing, Unread
 from tests.domain.examples import POLICY
 from tests.domain.scenes import EXPERIMENT, NOW_US
 from tests.simulation.fakes import Inline, MemoryLedger
@@ -88,7 +88,9 @@ def test_a_broken_run_is_asked_ever_less_often_and_delays_nobody(
     error: Exception, *, is_raised: bool
 ) -> None:
     house = House()
-    broken = house.add("broken", failing(error) if is_raised else lambda: done(1, error))
+    broken = house.add(
+        "broken", failing(error) if is_raised else lambda: done(1, error, phase=Phase.PROMOTED)
+    )
     well = house.add("well")
     house.live(until_s=40.5)
     assert pauses(house.at_s[broken]) == [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
@@ -104,17 +106,22 @@ def test_a_run_that_works_again_is_looked_at_as_before() -> None:
     assert pauses(house.at_s[uid])[-3:] == [1.0, 1.0, 1.0]
 
 
-@pytest.mark.parametrize("phase", [Phase.PROMOTING, Phase.ROLLING_BACK])
-def test_what_is_on_its_way_is_not_slowed_down(phase: Phase) -> None:
+@pytest.mark.parametrize("phase", set(Phase) - ENDED)
+def test_nothing_slows_the_looks_at_what_may_do_harm_or_is_on_its_way(phase: Phase) -> None:
     house = House()
     uid = house.add("a", lambda: done(1, LOST, BLOCKED, phase=phase))
     house.live(until_s=5.5)
     assert pauses(house.at_s[uid]) == [1.0] * 5
+    while house.now_s <= 10.0:
+        house.loop.hurry({"a"})
+        house.loop.turn()
+        house.now_s += 0.1
+    assert max(pauses(house.at_s[uid])[-10:]) <= 0.3, "evidence hurries them all the same"
 
 
-def test_what_a_person_has_to_mend_is_asked_for_rarely() -> None:
+def test_what_a_person_has_to_mend_is_asked_for_rarely_once_nothing_is_judged() -> None:
     house = House()
-    uid = house.add("a", lambda: done(1, BLOCKED))
+    uid = house.add("a", lambda: done(1, BLOCKED, phase=Phase.STOPPED))
     house.live(until_s=130)
     assert pauses(house.at_s[uid]) == [60.0, 60.0]
 
@@ -181,7 +188,7 @@ def test_evidence_does_not_hurry_what_is_slow_for_a_reason() -> None:
     house = House()
     ended, blocked = (
         house.add("ended", lambda: done(1, phase=Phase.PROMOTED)),
-        house.add("blocked", lambda: done(1, BLOCKED)),
+        house.add("blocked", lambda: done(1, BLOCKED, phase=Phase.PROMOTED)),
     )
     while house.now_s <= 29.5:
         house.loop.hurry({"ended", "blocked"})
@@ -201,10 +208,10 @@ def test_a_ledger_that_cannot_be_read_for_a_while_ends_nothing() -> None:
     class Absent(MemoryLedger):
         is_away = False
 
-        def runs(self) -> tuple[Standing, ...]:
+        def served(self) -> tuple[Standing | Unread, ...]:
             if self.is_away:
                 raise LOST
-            return super().runs()
+            return super().served()
 
     ledger = Absent()
     house = House(ledger=ledger)

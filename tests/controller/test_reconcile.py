@@ -10,9 +10,11 @@ from rollout.controller.naming import Purpose, job_name, variables
 from rollout.domain.experiment import JobState, Phase
 from rollout.domain.policy import Actions
 from rollout.domain.wish import Wish
-from rollout.errors import Problem, Retry
+from rollout.errors import Problem, Retry, Stop
+from rollout.ports import Unread
 from tests.controller.worlds import BOTH, Scene, outage
 from tests.domain.scenes import EXPERIMENT, HOUR_US, NOW_US, changed, evidence
+from tests.simulation.fakes import MemoryJobs
 
 BROKEN = evidence(errors=0.2)
 WISH = Wish("ann", "the model card is wrong", NOW_US)
@@ -130,6 +132,55 @@ def test_a_rollback_without_an_action_waits_for_the_end_of_the_promote_action() 
     assert (scene.jobs.state(scene.promote_job), scene.phase) == (JobState.FAILED, Phase.ROLLED_BACK)
 
 
+class Illegible(MemoryJobs):
+    """Actions of which one's state cannot be read."""
+
+    illegible = ""
+
+    def state(self, name: str) -> JobState | None:
+        if name == self.illegible:
+            raise Stop(Problem(name, "not what was written there", "look"))
+        return super().state(name)
+
+
+@pytest.mark.parametrize("is_silent", [True, False])
+def test_a_rollback_waits_a_minute_for_the_end_of_a_promote_action(*, is_silent: bool) -> None:
+    scene = Scene(jobs=Illegible())
+    scene.tick()
+    assert isinstance(scene.jobs, Illegible)
+    scene.jobs.outlives_stops = True
+    scene.jobs.illegible = scene.promote_job if is_silent else ""
+    scene.readings.reading = BROKEN
+    scene.tick()
+    for _ in range(5):
+        scene.tick(after_s=10)
+        assert (scene.phase, scene.split.steps_on) == (Phase.ROLLING_BACK, 0)
+        assert scene.jobs.begun == [scene.promote_job]
+    problems = scene.tick(after_s=10).problems
+    assert "no word of its promote action's end within 60 s" in "".join(map(str, problems))
+    scene.tick()
+    assert scene.jobs.begun == [scene.promote_job, scene.rollback_job]
+    scene.tick()
+    assert scene.phase is Phase.ROLLED_BACK
+
+
+def test_a_run_that_cannot_be_read_keeps_its_route_and_hides_no_harm_of_another() -> None:
+    scene = Scene()
+    other = scene.ledger.start(replace(EXPERIMENT.policy, name="other", path="/other"), NOW_US).experiment
+    scene.readings.reading = evidence(converted=0.12)
+    scene.tick()
+    (_, before) = scene.traffic.live
+    problem = Problem(f"ledger: {other.uid}", "not what is written there", "start a newer one")
+    scene.ledger.unread[other.uid] = Unread(other.uid, "other", problem)
+    scene.readings.reading = BROKEN
+    scene.tick()
+    assert (scene.phase, scene.split.steps_on, scene.traffic.live[1]) == (Phase.ROLLING_BACK, 0, before)
+    scene.restart()
+    held = scene.tick()
+    assert scene.traffic.live[1] == before, "a new process does not know the route, and takes none away"
+    assert "so what its route was is not known" in "".join(map(str, held.problems))
+
+
 def test_a_person_s_wish_is_answered_at_the_next_look_whatever_is_measured() -> None:
     for reading in (evidence(), outage(), ZeroDivisionError("a defect")):
         scene = Scene()
@@ -157,8 +208,21 @@ def test_an_outage_of_evidence_holds_and_then_does_as_the_policy_says() -> None:
 def test_harm_that_the_proxy_sees_rolls_back_while_outcomes_stay_away() -> None:
     scene = Scene()
     scene.readings.reading = replace(changed(BROKEN, binary={}), watermark_us=None)
-    scene.tick()
+    scene.readings.problems = (outage(),)
+    tick = scene.tick()
     assert scene.reasons == ["METRIC_HARMED"]
+    assert tick.problems == scene.readings.problems, "what kept the outcomes away is said all the same"
+
+
+def test_evidence_that_is_late_at_some_looks_is_not_waited_for_as_if_it_were_gone() -> None:
+    scene = Scene(actions=Actions())
+    scene.readings.reading = there = evidence(converted=0.12)
+    scene.change(step=0, started_us=NOW_US, step_entered_us=NOW_US, fresh_us=NOW_US)
+    for number in range(95):
+        scene.readings.reading = replace(there, watermark_us=None) if number % 2 else there
+        scene.tick(after_s=20.0)
+    assert "STEP_PASSED" in scene.reasons
+    assert not any(one.startswith("NO_DATA") for one in scene.reasons)
 
 
 def test_freshness_is_recorded_often_enough_that_a_restart_does_not_forget_it() -> None:

@@ -13,6 +13,7 @@ from rollout.domain.evidence import Evidence
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.policy import Actions, LocalCommand, Policy
 from rollout.errors import Problem, Retry
+from rollout.ports import Observed
 from tests.domain.examples import POLICY
 from tests.domain.scenes import EXPERIMENT, NOW_US, SECOND_US, evidence
 from tests.simulation.fakes import MemoryJobs, MemoryLedger, MemoryTraffic
@@ -26,11 +27,13 @@ class Readings:
 
     def __init__(self) -> None:
         self.reading: Evidence | Exception = evidence()
+        self.problems: tuple[Exception, ...] = ()
+        """What kept parts of it from being measured."""
         self.asked = 0
         self.meanwhile: Callable[[], None] | None = None
         """What somebody else does while it is measured."""
 
-    def observe(self, _experiment: Experiment, now_us: int) -> Evidence:
+    def observe(self, _experiment: Experiment, now_us: int) -> Observed:
         self.asked += 1
         if self.meanwhile is not None:
             self.meanwhile()
@@ -38,7 +41,7 @@ class Readings:
             raise self.reading
         mark = now_us - SECOND_US
         slow = None if self.reading.watermark_us is None else mark
-        return replace(self.reading, watermark_us=slow, fast_watermark_us=mark)
+        return Observed(replace(self.reading, watermark_us=slow, fast_watermark_us=mark), self.problems)
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rollout.controller.workers import Workers
 from rollout.domain.evidence import ArmEvidence, ClosedFractions, Evidence, LimitEvidence
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.judge import FALLBACK, Patience, judge
@@ -35,6 +36,7 @@ from tests.intake import recount
 from tests.intake.house import LOG, NOW_US, House, hand_in, opened
 from tests.lake import histories, oracle
 from tests.lake.histories import BEGIN_US, CLOSING, LIMIT_US, OUTCOMES, REQUESTS, RUN, Request, request_at
+from tests.simulation.fakes import Inline
 
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
@@ -98,7 +100,7 @@ class Place:
 
     def look(self, run: Experiment, at_us: int) -> Evidence:
         self.clock[0] = at_us
-        return self.source.observe(run, at_us)
+        return self.source.observe(run, at_us).evidence
 
     def arm(self, run: Experiment, at_us: int) -> ArmEvidence:
         """Return what a look is told of the one candidate."""
@@ -107,18 +109,27 @@ class Place:
 
 
 @contextmanager
-def place(run: Experiment, *, rows: int = LARGEST_TABLE, patience: Patience = PATIENCE) -> Iterator[Place]:
+def place(
+    run: Experiment,
+    *,
+    rows: int = LARGEST_TABLE,
+    patience: Patience = PATIENCE,
+    lake_of: Callable[[Path], Lake] = Lake,
+    workers: Workers | None = None,
+) -> Iterator[Place]:
     """Yield a place over a new folder; a first look has its limit counted from the first request on."""
     clock = [NOW_US]
     with (
         tempfile.TemporaryDirectory() as name,
         opened(Path(name), now_us=lambda: clock[0], rows=rows) as house,
     ):
-        found = Place(
-            house, clock, RecordedEvidence(house.counts, Lake(house.folder / "lake"), patience=patience)
+        source = RecordedEvidence(
+            house.counts, lake_of(house.folder / "lake"), patience=patience, workers=workers or Inline()
         )
+        found = Place(house, clock, source)
         found.look(run, NOW_US)
         yield found
+        assert source.finish(60.0)
 
 
 def begins(now_us: int, every_us: int, started_us: int = STARTED_US) -> list[int]:
@@ -204,13 +215,11 @@ def check_limit(
         assert found.exceeding_units[number] == sum(y > 0 for y in slow.values())
 
 
-def check_closed(
-    found: ArmEvidence, requests: list[Request], outcomes: list[histories.Told], *, is_due: bool
-) -> None:
-    """Compare everything that rests on closed units; before the first is due, harm is looked for already."""
+def check_closed(found: ArmEvidence, requests: list[Request], outcomes: list[histories.Told]) -> None:
+    """Compare everything that rests on closed units; harm is looked for with and without any."""
     successes = oracle.successes(requests, outcomes, "bought")
     assert ("bought" in found.binary) == bool(successes)
-    assert ("errors" in found.errors) == ("p99" in found.limits) == (bool(successes) or not is_due)
+    assert (set(found.errors), set(found.limits)) == ({"errors"}, {"p99"})
     if not successes:
         assert found.fallbacks is None
         return
@@ -263,9 +272,7 @@ def test_a_look_equals_a_recount(
         sum(count for (owner, _), count in in_step.items() if owner == arm) for arm in arms
     ]
     (own,) = found.arms
-    began_us = STARTED_US if found.first_enrolled_us is None else found.first_enrolled_us
-    due_us = began_us + CLOSING.window_us + CLOSING.grace_us
-    check_closed(own, requests, outcomes, is_due=bool(CLOSING.watermark_us >= due_us))
+    check_closed(own, requests, outcomes)
     if own.errors:
         first = own.errors["errors"].first
         starts = begins(now_us, 10 * SECOND_US)
@@ -288,8 +295,8 @@ def test_what_can_not_have_closed_is_unclear_and_later_it_is_missing() -> None:
             (own,) = found.arms
             assert (own.binary, own.fallbacks) == ({}, None)
             judged = judge(run, found, NOW_US, PATIENCE)
-            # Harm is looked for from the first request on, and missing only when units should be there.
-            assert bool(own.errors) == bool(own.limits) == (finding is Finding.UNCLEAR)
+            # Harm is looked for at every look, and missing is what units should have proven by now.
+            assert (set(own.errors), set(own.limits)) == ({"errors"}, {"p99"})
             assert all(verdict.is_immature == (finding is Finding.UNCLEAR) for verdict in judged.verdicts[:3])
             assert [verdict.finding for verdict in judged.verdicts[:3]] == [finding] * 3
         here.file([request_at(-SECOND_US)])

@@ -39,7 +39,7 @@ from rollout.store.ledger import SqlLedger
 from tests.api.serving import TOKEN, serving
 from tests.lake.histories import HASHING
 from tests.pipeline.readings import Readings
-from tests.simulation.fakes import MemoryJobs
+from tests.simulation.fakes import Inline, MemoryJobs
 
 NODE: Final = "node-1"
 EXPOSURE_LAG_US: Final = 4_000_000
@@ -141,7 +141,7 @@ def built(folder: Path, policies: Sequence[Policy], *, begin_us: int) -> Iterato
             ),
         )
         recorders = tuple(Recorder(stream, Uplink(client), now_us=clock.now) for stream in streams)
-        readings = Readings(RecordedEvidence(counts, Lake(lake, threads=1)))
+        readings = Readings(RecordedEvidence(counts, Lake(lake, threads=1), workers=Inline()))
         traffic = NodeTraffic(proxy, Journal(journal), now_us=clock.now)
         access.touch()
         for policy in policies:

@@ -8,9 +8,9 @@ from typing import Final
 
 from scipy import stats
 
-from rollout.domain.evidence import BinaryEvidence, ClosedRatio, Evidence
+from rollout.domain.evidence import BinaryEvidence, ClosedRatio
 from rollout.domain.experiment import Experiment
-from rollout.ports import EvidenceSource
+from rollout.ports import EvidenceSource, Observed
 from rollout.stats.moments import JointMoments
 
 GOAL_LEVEL: Final = 0.05
@@ -35,16 +35,17 @@ class Readings:
         self._source = source
         self.naive: defaultdict[str, Naive] = defaultdict(Naive)
 
-    def observe(self, experiment: Experiment, now_us: int) -> Evidence:
+    def observe(self, experiment: Experiment, now_us: int) -> Observed:
         """Return everything known at this look."""
-        found = self._source.observe(experiment, now_us)
+        observed = self._source.observe(experiment, now_us)
+        found = observed.evidence
         naive = self.naive[experiment.policy.name]
         for goal in found.arms[0].binary.values():
             naive.looks += 1
             naive.goal_differs |= 2.0 * float(stats.norm.sf(abs(_goal_score(goal)))) <= GOAL_LEVEL
         for errors in found.arms[0].errors.values():
             naive.errors_are_more |= float(stats.norm.sf(_errors_score(errors.ratio))) <= ERRORS_LEVEL
-        return found
+        return observed
 
 
 def _goal_score(goal: BinaryEvidence) -> float:

@@ -9,14 +9,16 @@ from rollout.domain.assignment import Placement
 from rollout.domain.experiment import ENDED, Experiment, JobState, Phase
 from rollout.domain.history import Entry
 from rollout.domain.policy import LocalCommand, Policy
-from rollout.errors import Problem, RequestRefused
-from rollout.ports import Published, Standing
+from rollout.errors import Problem, RequestRefused, Stop
+from rollout.ports import Published, Standing, Unread
 
 
 class MemoryLedger:
     """A ledger that lives as long as the test."""
 
     def __init__(self) -> None:
+        self.unread: dict[str, Unread] = {}
+        """Runs that cannot be read for a while, by their uid."""
         self._turn = threading.Lock()
         self._runs: dict[str, Standing] = {}
         self._served: dict[str, str] = {}
@@ -42,6 +44,14 @@ class MemoryLedger:
     def runs(self) -> tuple[Standing, ...]:
         with self._turn:
             return tuple(self._runs[uid] for uid in self._served.values())
+
+    def served(self) -> tuple[Standing | Unread, ...]:
+        return tuple(self.unread.get(one.experiment.uid, one) for one in self.runs())
+
+    def run(self, uid: str) -> Standing | None:
+        if uid in self.unread:
+            raise Stop(self.unread[uid].problem)
+        return next((one for one in self.runs() if one.experiment.uid == uid), None)
 
     def record(self, seen: Standing, experiment: Experiment, entry: Entry | None) -> bool:
         uid = seen.experiment.uid

@@ -8,11 +8,10 @@ from typing import Final
 
 from rollout.controller.reconcile import Point
 from rollout.domain.assignment import Placement
-from rollout.domain.evidence import Evidence
 from rollout.domain.experiment import Experiment, JobState, Phase
 from rollout.domain.policy import Actions, Hold, LocalCommand, Policy, Resilience, Step
 from rollout.errors import Problem, Retry
-from rollout.ports import Published
+from rollout.ports import Observed, Published
 from tests.domain.examples import POLICY
 from tests.domain.scenes import NOW_US, SECOND_US, evidence
 from tests.simulation.fakes import MemoryJobs, MemoryTraffic
@@ -72,7 +71,7 @@ class StormyEvidence:
         self._weather, self._broken_from_us = weather, broken_from_us
         self._slow_when_watched = slow_when_watched
 
-    def observe(self, experiment: Experiment, now_us: int) -> Evidence:
+    def observe(self, experiment: Experiment, now_us: int) -> Observed:
         if self._weather.is_bad(0.1):
             raise Retry(_LOST)
         is_broken = now_us >= self._broken_from_us.get(experiment.policy.name, now_us + 1)
@@ -80,7 +79,7 @@ class StormyEvidence:
         slow_us = None if self._weather.is_bad(0.1) else mark_us
         is_slow = (experiment.phase, experiment.policy.name) == (Phase.WATCHING, self._slow_when_watched)
         found = SLOW if is_slow else BROKEN if is_broken else GOOD
-        return replace(found, watermark_us=slow_us, fast_watermark_us=mark_us)
+        return Observed(replace(found, watermark_us=slow_us, fast_watermark_us=mark_us))
 
 
 class StormyTraffic(MemoryTraffic):

@@ -15,6 +15,7 @@ from rollout.domain.experiment import Experiment
 from rollout.domain.revise import revise
 from rollout.errors import Stop
 from rollout.policyfile.digest import digest
+from rollout.ports import Unread
 from rollout.store.database import Database
 from rollout.store.ledger import SqlLedger
 from tests.contracts.ledger import LedgerContract, StartingLedger, entry, moved
@@ -112,10 +113,27 @@ def test_of_many_threads_one_records_each_version(database: Database) -> None:
     assert len(won) == 1
 
 
-@pytest.mark.parametrize("change", ["SET state = '{}'", "SET state = replace(state, 'running', 'dancing')"])
-def test_a_state_that_was_not_written_here_stops_the_loop(database: Database, change: str) -> None:
-    ledger_of(database).start(POLICY, NOW_US)
+@pytest.mark.parametrize(
+    "change",
+    [
+        "experiment SET state = '{}'",
+        "experiment SET state = replace(state, 'running', 'dancing')",
+        "experiment SET entries = 7",
+        "revision SET policy = '{}'",
+    ],
+)
+def test_a_row_that_was_not_written_here_is_named_and_hides_no_other(database: Database, change: str) -> None:
+    ledger = ledger_of(database)
+    ledger.start(POLICY, NOW_US)
+    well = ledger.start(replace(POLICY, name="well"), NOW_US)
     with database.write() as connection:
-        connection.execute(text(f"UPDATE experiment {change}"))
-    with pytest.raises(Stop, match="00000001"):
-        ledger_of(database).runs()
+        connection.execute(text(f"UPDATE {change} WHERE uid = '00000001'"))
+    ledger = ledger_of(database)
+    unread, readable = ledger.served()
+    assert isinstance(unread, Unread)
+    assert (unread.uid, unread.name, readable) == ("00000001", POLICY.name, well)
+    assert "start that one again" in str(unread.problem)
+    assert ledger.runs() == (well,)
+    assert ledger.run(well.experiment.uid) == well
+    with pytest.raises(Stop, match=f"00000001 .{POLICY.name}."):
+        ledger.run("00000001")

@@ -38,7 +38,7 @@ class Part:
 class Log:
     """The current file and the rotated ones, whose names carry when and who they are."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (time and chance are arguments, with defaults)
         self,
         file: Path,
         *,

@@ -30,13 +30,19 @@ from rollout.policyfile.digest import digest
 from rollout.policyfile.finding import Severity, place, statement, worded
 from rollout.policyfile.reading import DESCRIBED, Reading
 from rollout.policyfile.unbuilt import unbuilt
-from rollout.ports import Ledger, Standing
+from rollout.ports import Ledger, Standing, Unread
 
 MAXIMUM_TRIES: Final = 10
 
 
 class StartingLedger(Ledger, Protocol):
-    """The ledger, where runs also begin."""
+    """The ledger, where runs also begin, and where people look things up."""
+
+    def runs(self) -> tuple[Standing, ...]:
+        """Return every run whose route is still served and that can be read."""
+
+    def history(self, uid: str) -> tuple[Entry, ...]:
+        """Return a run's entries, the oldest first."""
 
     def start(self, policy: Policy, now_us: int, *, text: str = "") -> Standing:
         """Record a new run of a policy; raise `RequestRefused` when its name's last run has not ended."""
@@ -79,6 +85,7 @@ class Desk:
         _refuse_unbuilt(reading.policy)
         warnings = tuple(worded(one) for one in reading.findings if one.severity is Severity.WARNING)
         with self._starting:
+            self._refuse_blind()
             known = self._known()
             before = known.pop(reading.policy.name, None)
             others = [run.experiment for run in known.values()]
@@ -149,9 +156,20 @@ class Desk:
         known = self._known()
         if name in known:
             return known[name]
+        unread = {one.name: one.problem for one in self._unread()}
+        if name in unread:
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, unread[name])
         guess = nearest(name, known)
         remedy = f"did you mean '{guess}'?" if guess else "`rollout status` lists every experiment"
         raise Refusal(HTTPStatus.NOT_FOUND, Problem(name, "no such experiment", remedy))
+
+    def _unread(self) -> list[Unread]:
+        return [one for one in self._ledger.served() if isinstance(one, Unread)]
+
+    def _refuse_blind(self) -> None:
+        """Refuse to start beside a run that cannot be read: whose route and users it has is not known."""
+        if unread := self._unread():
+            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, *(one.problem for one in unread))
 
     def _answer(self, run: Standing) -> ExperimentAnswer:
         is_live = self._tools.is_live(_placement(run.experiment))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -77,18 +77,21 @@ def experiments_router(desk: Desk, allowed: Callable[[Request], None]) -> APIRou
     return router
 
 
-def readiness_router(check: Callable[[], object]) -> APIRouter:
-    """Return `/readyz`: fine when the check returns, 503 when it raises; it needs no token."""
+def readiness_router(check: Callable[[], Sequence[Problem]]) -> APIRouter:
+    """Return `/readyz`: fine when the check returns, 503 when it raises; it needs no token.
+
+    It counts the problems that leave the rest to work, and shows none: anybody may ask.
+    """
     router = APIRouter()
 
     @router.get("/readyz", include_in_schema=False)
-    def readyz() -> dict[str, str]:
+    def readyz() -> dict[str, str | int]:
         try:
-            check()
+            problems = check()
         except Exception as error:
             problem = Problem("/readyz", "not ready", "see the control plane's log")
             raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, problem) from error
-        return {"status": "ready"}
+        return {"status": "ready", "problems": len(problems)}
 
     return router
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ from rollout.controller.pace import Pace
 from rollout.controller.reconcile import Tick
 from rollout.controller.workers import Threads, Workers
 from rollout.errors import RolloutError
-from rollout.ports import Ledger
+from rollout.ports import Ledger, Standing, Unread
 
 FINISH_WITHIN_S: Final = 10.0
 _LOG = structlog.get_logger(part="controller")
@@ -65,6 +65,7 @@ class Loop:
         self._queue: dict[str, _Due] = {}
         self._discover_at_s = clock.steady_s()
         self._unread = 0
+        self._named: frozenset[str] = frozenset()
         self._changed, self._stopping = threading.Event(), threading.Event()
 
     def run(self) -> None:
@@ -116,15 +117,16 @@ class Loop:
         now_s = self._clock.steady_s()
         self._discover_at_s = now_s + self._pace.interval_s
         try:
-            runs = self._ledger.runs()
+            found = self._ledger.served()
         except Exception as error:  # noqa: BLE001 (the loop outlives a ledger that cannot be read for a while)
             self._unread += 1
             self._discover_at_s = now_s + self._pace.after_failures(self._unread)
             _LOG.error("the ledger cannot be read", problem=str(error), failures=self._unread)
             return
         self._unread = 0
+        self._name_unreadable([one for one in found if isinstance(one, Unread)])
         with self._turn:
-            served = {run.experiment.uid: run for run in runs}
+            served = {one.experiment.uid: one for one in found if isinstance(one, Standing)}
             for uid in [uid for uid, one in self._queue.items() if uid not in served and not one.is_busy]:
                 del self._queue[uid]
             for uid, run in served.items():
@@ -133,6 +135,13 @@ class Loop:
                     self._queue[uid] = _Due(now_s, run.version, run.experiment.policy.name)
                 elif known.version != run.version and not known.is_busy:
                     known.version, known.at_s = run.version, now_s
+
+    def _name_unreadable(self, runs: Sequence[Unread]) -> None:
+        """Log, once for each, the runs that nobody looks at because they cannot be read."""
+        for run in runs:
+            if run.uid not in self._named:
+                _LOG.error("a run cannot be read: its route stays as it is", problem=str(run.problem))
+        self._named = frozenset(run.uid for run in runs)
 
     def _begin(self, uid: str) -> None:
         with self._turn:

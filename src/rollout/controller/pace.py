@@ -20,11 +20,12 @@ class Pace:
     shortest_s: float = 0.2
     """When evidence against a candidate has just come, instead of the interval."""
     longest_s: float = 10.0
-    """After failures in a row; every one doubles the pause until then."""
+    """After failures in a row, where no candidate is judged or nothing is known of the run; every one doubles
+    the pause until then."""
     ended_s: float = 30.0
     """When nothing is decided any more: traffic is still kept as recorded."""
     stopped_s: float = 60.0
-    """When a person has to act."""
+    """When a person has to act, and no candidate is judged."""
     jitter: float = 0.1
     """A pause is longer or shorter by up to this share, so that runs do not move in step."""
 
@@ -32,7 +33,8 @@ class Pace:
         """Return the pause after a tick that was the nth failure in a row, or none of them."""
         if tick.was_overtaken and not failures:
             return 0.0
-        if tick.experiment.phase in _URGENT:
+        if tick.is_judged or tick.experiment.phase in _URGENT:
+            # Whatever does not work, and whoever has to mend it: a candidate with traffic may do harm now.
             return self.interval_s
         if any(isinstance(problem, Stop) for problem in tick.problems):
             return self.stopped_s

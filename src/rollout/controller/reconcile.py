@@ -5,7 +5,6 @@ A tick is told a name and reads state. It may be cut off anywhere, and the next 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -14,19 +13,21 @@ from typing import Final
 from rollout.controller.looks import Album, Look
 from rollout.controller.naming import Purpose, action_for, job_name, purpose_of, variables
 from rollout.controller.noting import Noting
+from rollout.controller.publishing import Publishing
 from rollout.controller.zones import may_move_up
-from rollout.domain.assignment import Placement
 from rollout.domain.decide import decide
 from rollout.domain.decision import Decision, Reason
 from rollout.domain.evidence import Evidence, nothing_known
 from rollout.domain.evolve import evolve
-from rollout.domain.experiment import ENDED, Experiment, JobState, Phase, split_of
+from rollout.domain.experiment import ENDED, Experiment, JobState, Phase
 from rollout.domain.judge import Patience, judge
 from rollout.errors import Problem, Retry
 from rollout.ports import EvidenceSource, Jobs, Ledger, Standing, Traffic
 
 ZERO_WITHIN_US: Final = 10_000_000
 """How long a rollback's action waits for every proxy to confirm that traffic is at zero."""
+PROMOTE_ENDS_WITHIN_US: Final = 60_000_000
+"""How long it then waits for the end of a promote action, once that was told to stop."""
 
 
 class Point(StrEnum):
@@ -71,6 +72,13 @@ class Tick:
         """Whether nothing is decided any more."""
         return self.experiment.phase in ENDED
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether a candidate has traffic of which the next look may find harm."""
+        experiment = self.experiment
+        is_over = self.has_ended or experiment.phase is Phase.ROLLING_BACK
+        return not is_over and not experiment.rollback_failed
+
 
 class Reconciler:
     """Ticks runs, each in one thread at a time; what it remembers is only how long it has waited."""
@@ -84,26 +92,26 @@ class Reconciler:
         passing: Passing = pass_by,
     ) -> None:
         self._world, self._patience, self._album, self._passing = world, patience, album, passing
-        self._publishing = threading.Lock()
-        self._is_live: bool | None = None
-        """Whether the last publication was confirmed; after a restart nobody knows until the first one."""
+        self._publishing = Publishing(world.ledger, world.traffic)
         self._zero_since_us: dict[str, int] = {}
         self._zero_settled: set[str] = set()
+        self._stopping_since_us: dict[str, int] = {}
 
     def tick(self, uid: str, now_us: int) -> Tick | None:
         """Move one run as far as it goes now, or return None when its route is no longer served."""
-        seen = next((run for run in self._world.ledger.runs() if run.experiment.uid == uid), None)
+        seen = self._world.ledger.run(uid)
         if seen is None:
             return None
         problems: list[Exception] = []
         standing: Standing | None = seen
+        name = seen.experiment.policy.name
         decision = None
         if seen.experiment.phase not in ENDED or seen.experiment.wish is not None:
             look = self._look(seen, now_us, problems)
-            job = self._job_state(seen.experiment, problems)
+            job = self._job_state(seen.experiment, now_us, problems)
             decision = decide(seen.experiment, look.judgement, job, now_us)
-            if decision.reason is Reason.TRAFFIC_NOT_LIVE and self._is_live is None:
-                look = self._asked_whether_live(look, problems)
+            if decision.reason is Reason.TRAFFIC_NOT_LIVE and self._publishing.confirms(name) is None:
+                look = self._asked_whether_live(name, look, problems)
                 decision = decide(seen.experiment, look.judgement, job, now_us)
             standing = self._record(seen, look, decision)
         if standing is None:
@@ -120,8 +128,9 @@ class Reconciler:
             # Nothing more is learned of a candidate without traffic: what it rests on is what was last seen.
             return Look(now_us, last.judgement, last.watermark_us)
         with Noting(problems):
-            evidence = self._world.evidence.observe(experiment, now_us)
-            return self._judged(experiment, evidence, now_us, problems)
+            observed = self._world.evidence.observe(experiment, now_us)
+            problems += observed.problems
+            return self._judged(experiment, observed.evidence, now_us, problems)
         return self._judged(experiment, nothing_known(experiment.policy), now_us, problems)
 
     def _judged(
@@ -132,32 +141,45 @@ class Reconciler:
         is_open = False
         with Noting(problems):
             is_open = may_move_up(experiment.policy.advance, now_us)
-        judgement = replace(judgement, traffic_is_live=self._is_live is True, window_is_open=is_open)
+        is_live = self._publishing.confirms(experiment.policy.name) is True
+        judgement = replace(judgement, traffic_is_live=is_live, window_is_open=is_open)
         mark = evidence.watermark_us
         return Look(now_us, judgement, None if mark is None else int(mark))
 
-    def _asked_whether_live(self, look: Look, problems: list[Exception]) -> Look:
+    def _asked_whether_live(self, name: str, look: Look, problems: list[Exception]) -> Look:
         """Return a new process's first look, once it knows of the proxies: harm did not wait for them."""
-        return replace(look, judgement=replace(look.judgement, traffic_is_live=self.publish(problems)))
+        is_live = self._publishing.publish(name, problems)
+        return replace(look, judgement=replace(look.judgement, traffic_is_live=is_live))
 
-    def _job_state(self, experiment: Experiment, problems: list[Exception]) -> JobState | None:
+    def _job_state(self, experiment: Experiment, now_us: int, problems: list[Exception]) -> JobState | None:
         """Return the state of the action that the phase waits for; one not yet started counts as running."""
         purpose = purpose_of(experiment)
         if purpose is None:
             return None
         if purpose is Purpose.ROLLBACK and experiment.uid not in self._zero_settled:
             return JobState.RUNNING
+        if purpose is Purpose.ROLLBACK and self._promotes_still(experiment, now_us, problems):
+            return JobState.RUNNING
         with Noting(problems):
-            if purpose is Purpose.ROLLBACK and self._promotes_still(experiment):
-                return JobState.RUNNING
             if action_for(experiment, purpose) is None:
                 return None
             return self._world.jobs.state(job_name(experiment, purpose)) or JobState.RUNNING
         return JobState.RUNNING
 
-    def _promotes_still(self, experiment: Experiment) -> bool:
-        """Return whether a promote action runs: a rollback is not over before it has ended."""
-        return self._world.jobs.state(job_name(experiment, Purpose.PROMOTE)) is JobState.RUNNING
+    def _promotes_still(self, experiment: Experiment, now_us: int, problems: list[Exception]) -> bool:
+        """Return whether a promote action runs: a rollback waits for its end, but not more than a minute."""
+        with Noting(problems):
+            if self._world.jobs.state(job_name(experiment, Purpose.PROMOTE)) is not JobState.RUNNING:
+                return False
+        since_us = min(self._stopping_since_us.get(experiment.uid, now_us), now_us)
+        self._stopping_since_us[experiment.uid] = since_us
+        if now_us - since_us < PROMOTE_ENDS_WITHIN_US:
+            return True
+        waited = f"no word of its promote action's end within {PROMOTE_ENDS_WITHIN_US / 1e6:g} s"
+        problems.append(
+            Retry(Problem(experiment.uid, waited, "the rollback goes on; end that action by hand"))
+        )
+        return False
 
     def _record(self, seen: Standing, look: Look, decision: Decision) -> Standing | None:
         """Return how the run stands after this look, or None when somebody else recorded meanwhile."""
@@ -173,33 +195,18 @@ class Reconciler:
 
     def _converge(self, experiment: Experiment, now_us: int, problems: list[Exception]) -> None:
         """Make the world agree with what is recorded: traffic of every run, then this run's action."""
-        is_live = self.publish(problems)
+        is_live = self._publishing.publish(experiment.policy.name, problems)
         self._passing(Point.AFTER_TRAFFIC, experiment)
         match purpose_of(experiment):
             case Purpose.PROMOTE:
                 self._start(experiment, Purpose.PROMOTE, problems)
             case Purpose.ROLLBACK:
                 if self._zero_has_settled(experiment.uid, now_us, problems, is_live=is_live):
-                    self._roll_back(experiment, problems)
+                    self._roll_back(experiment, now_us, problems)
             case None:
                 self._zero_since_us.pop(experiment.uid, None)
                 self._zero_settled.discard(experiment.uid)
-
-    def publish(self, problems: list[Exception]) -> bool:
-        """Publish what is recorded of all runs, and return whether it is live everywhere."""
-        # Read inside the turn: what is published last is then never older than what was recorded first.
-        with self._publishing, Noting(problems):
-            self._is_live = False
-            served = (run.experiment for run in self._world.ledger.runs())
-            runs = [run for run in served if run.phase is not Phase.RETIRED]
-            wanted = tuple(Placement(run.policy, run.revision, split_of(run)) for run in runs)
-            published = self._world.traffic.publish(wanted)
-            if published.is_live:
-                self._is_live = True
-                return True
-            what = published.refusal or "not every proxy confirms the recorded split"
-            raise Retry(Problem("traffic", what, "it is published again; see the proxies' own logs"))
-        return False
+                self._stopping_since_us.pop(experiment.uid, None)
 
     def _zero_has_settled(self, uid: str, now_us: int, problems: list[Exception], *, is_live: bool) -> bool:
         """Return whether a rollback's action may begin: traffic is at zero, or was waited for long enough."""
@@ -215,14 +222,14 @@ class Reconciler:
         self._zero_settled.add(uid)
         return True
 
-    def _roll_back(self, experiment: Experiment, problems: list[Exception]) -> None:
+    def _roll_back(self, experiment: Experiment, now_us: int, problems: list[Exception]) -> None:
         """Start the rollback's action once no promote action runs."""
-        with Noting(problems):
-            if self._promotes_still(experiment):
+        if self._promotes_still(experiment, now_us, problems):
+            with Noting(problems):
                 self._world.jobs.stop(job_name(experiment, Purpose.PROMOTE))
-                if self._promotes_still(experiment):
-                    return
-            self._start(experiment, Purpose.ROLLBACK, problems)
+            if self._promotes_still(experiment, now_us, problems):
+                return
+        self._start(experiment, Purpose.ROLLBACK, problems)
 
     def _start(self, experiment: Experiment, purpose: Purpose, problems: list[Exception]) -> None:
         """Start an action by its name; a name that was started before is left as it is."""

@@ -104,6 +104,8 @@ class LimitEvidence:
     exceeding_units: IntArray
     fractions: ClosedFractions
     outage_dominates: Flags
+    is_empty: Flags = False
+    """No unit of either arm has closed: once one should have, it is missing, but for harm."""
 
 
 @dataclass(frozen=True, slots=True)

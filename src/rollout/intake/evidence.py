@@ -1,151 +1,157 @@
-"""What the records say of a run at one look: the lake's closed units beside the fast counts."""
+"""What the records say of a run at one look: the fast counts now, and beside them the lake's closed units."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from rollout.domain.assignment import CONTROL, arm_name, blocks
+from rollout.controller.workers import Threads, Workers
+from rollout.domain.assignment import CONTROL, arm_name
 from rollout.domain.evidence import (
     ArmEvidence,
     BinaryEvidence,
-    ClosedFractions,
     ClosedRatio,
     ErrorEvidence,
     Evidence,
+    FirstErrors,
+    LimitEvidence,
 )
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.judge import Patience
-from rollout.domain.metric import Metric, MetricType, Source
+from rollout.domain.metric import MetricType, Source
 from rollout.domain.policy import Policy
-from rollout.domain.question import fallback_window_s
-from rollout.domain.records import Enrolment, RatioSums, Run, Stratum, Successes
+from rollout.domain.records import RatioSums, Run, Stratum, Successes
+from rollout.errors import Problem, Retry
+from rollout.intake.beside import Beside, Heard
+from rollout.intake.closed import Closed, ClosedUnits, Marks, nobody, numbers
 from rollout.intake.fast_evidence import FastEvidence
-from rollout.intake.sums import CANDIDATE, added, fractions, joint
-from rollout.lake.query import Closing, Kind, Lake, Trouble
+from rollout.intake.sums import added, fractions, joint
+from rollout.lake.query import Kind, Lake
+from rollout.ports import Observed
 from rollout.stats.arrays import IntArray
 from rollout.store.counts import Counts
 
-_SECOND_US: Final = 1_000_000
 _PROXY: Final = (Kind.EXPOSURES.value,)
 _BOTH: Final = (Kind.EXPOSURES.value, Kind.OUTCOMES.value)
-
-
-@dataclass(frozen=True, slots=True)
-class _Marks:
-    """Everything before these times is filed: of the proxies, and of proxies and outcomes."""
-
-    began_us: int
-    """When the first unit was enrolled, or the experiment started: no window began before."""
-    proxy_us: int | None
-    joined_us: int | None
-    fast_us: int | None
+LATE_US: Final = 10_000_000
+"""After so long without the lake's answer people are told; until its marks are stale the last one counts."""
 
 
 class RecordedEvidence:
-    """Answers the controller from the lake and the control database; it writes neither but for new limits."""
+    """Answers the controller from the lake and the control database; it writes neither but for new limits.
 
-    def __init__(self, counts: Counts, lake: Lake, *, patience: Patience = Patience()) -> None:  # noqa: B008
-        self._counts, self._lake, self._patience = counts, lake, patience
+    The counts are read at every look. The lake is asked beside them: its newest answer is used with its own
+    marks, so that a slow lake makes evidence old, a broken one makes it stale, and neither hides harm.
+    """
+
+    def __init__(
+        self,
+        counts: Counts,
+        lake: Lake,
+        *,
+        patience: Patience = Patience(),  # noqa: B008 (frozen)
+        workers: Workers | None = None,
+    ) -> None:
+        self._counts, self._closed = counts, ClosedUnits(lake, patience)
         self._fast = FastEvidence(counts)
+        self._beside = Beside[Closed](Threads() if workers is None else workers)
 
-    def observe(self, experiment: Experiment, now_us: int) -> Evidence:
+    def observe(self, experiment: Experiment, now_us: int) -> Observed:
         """Return everything known at this look; what no unit has closed for yet is absent."""
         policy, run = experiment.policy, Run(experiment.policy.name, experiment.revision)
-        enrolled = self._lake.enrolment(run, since_us=experiment.started_us)
-        marks = self._marks(run, experiment, enrolled, now_us)
-        binary, errors, limits = {}, {}, {}
+        fast_us = self._counts.watermark(now_us, kinds=_PROXY, is_fast=True)
+        first: Mapping[int, FirstErrors] = {}
+        limits: dict[str, Mapping[int, LimitEvidence]] = {}
         for metric in policy.metrics:
-            match metric.type:
-                case MetricType.BINARY:
-                    closing = self._closing(experiment, metric.window_s, marks, marks.joined_us)
-                    found = None if closing is None else self._lake.binary(run, metric.name, closing)
-                    if found:
-                        binary[metric.name] = _binary(policy, found)
-                case MetricType.ERROR_RATE:
-                    sums = self._ratio(experiment, run, metric, Trouble.ERROR, marks)
-                    first = self._fast.first_errors(experiment, run, now_us)
-                    if _is_there(sums) and first is not None:
-                        closed = sums or {}
-                        errors[metric.name] = ErrorEvidence(first, _ratio(policy, closed), fractions(closed))
-                case MetricType.LATENCY if metric.max_us is not None:
-                    counted = metric.max_us or 0
-                    sums = self._ratio(experiment, run, metric, counted, marks)
-                    limit = self._fast.limit(experiment, run, metric, now_us, fractions(sums or {}))
-                    if _is_there(sums) and limit is not None:
-                        limits[metric.name] = limit
-                case _:
-                    # Nothing measures it yet: it is missing, and that holds.
-                    continue
-        own = ArmEvidence(
-            binary=binary, errors=errors, limits=limits, fallbacks=self._fallbacks(experiment, run, marks)
+            if metric.type is MetricType.ERROR_RATE and not first:
+                first = self._fast.first_errors(experiment, run, now_us)
+            elif metric.type is MetricType.LATENCY and metric.max_us is not None:
+                limits[metric.name] = self._fast.limits(experiment, run, metric, now_us)
+        heard = self._heard(experiment, run, now_us)
+        closed = heard.answer
+        arms = tuple(_arm(policy, number, closed, first, limits) for number in range(1, policy.arms))
+        problems = (() if closed is None else closed.problems) + _silence(heard)
+        strata, over = nobody(policy) if closed is None else (closed.enrolled, closed.enrolled_arms)
+        # A watch begins its windows anew: what was enrolled before says nothing about it.
+        is_watching = experiment.phase is Phase.WATCHING
+        evidence = Evidence(
+            watermark_us=_mark(experiment, closed),
+            fast_watermark_us=fast_us,
+            first_enrolled_us=None if closed is None or is_watching else closed.first_us,
+            enrolled=strata,
+            units_in_step=np.zeros(policy.arms, dtype=np.int64) if closed is None else closed.units_in_step,
+            arms=arms,
+            enrolled_arms=over,
         )
-        return Evidence(
-            watermark_us=marks.joined_us if _asks_for_outcomes(experiment) else marks.proxy_us,
-            fast_watermark_us=marks.fast_us,
-            # A watch begins its windows anew: what was enrolled before says nothing about it.
-            first_enrolled_us=None if experiment.phase is Phase.WATCHING else enrolled.first_us,
-            enrolled=_enrolled(policy, self._since_cleared(experiment, run, enrolled)),
-            units_in_step=self._units_in_step(experiment, run),
-            arms=(own, *(ArmEvidence() for _ in policy.candidates[1:])),
-        )
+        return Observed(evidence, problems)
 
-    def _marks(self, run: Run, experiment: Experiment, enrolled: Enrolment, now_us: int) -> _Marks:
+    def finish(self, within_s: float) -> bool:
+        """Wait for what the lake is still asked, and return whether it answered in time."""
+        return self._beside.finish(within_s)
+
+    def _heard(self, experiment: Experiment, run: Run, now_us: int) -> Heard[Closed]:
         # Of what a node lost nothing will ever be filed: no unit closes, and only harm is still seen.
         is_whole = self._counts.rows_lost(run, since_us=experiment.started_us) is None
-        return _Marks(
-            began_us=experiment.started_us if enrolled.first_us is None else enrolled.first_us,
+        marks = Marks(
             proxy_us=self._counts.watermark(now_us, kinds=_PROXY, is_fast=False) if is_whole else None,
             joined_us=self._counts.watermark(now_us, kinds=_BOTH, is_fast=False) if is_whole else None,
-            fast_us=self._counts.watermark(now_us, kinds=_PROXY, is_fast=True),
+        )
+        # What the questions ask about; the answer to another step's says nothing about this one's units.
+        stopped = tuple(sorted(experiment.stopped.items()))
+        fits = (experiment.revision, experiment.step_entered_us, experiment.balanced_us, stopped, is_whole)
+        return self._beside.newest(
+            experiment.uid, fits, lambda: self._closed.ask(experiment, run, marks), now_us
         )
 
-    def _closing(
-        self, experiment: Experiment, window_s: float, marks: _Marks, watermark_us: int | None
-    ) -> Closing | None:
-        """Return which units are closed, or None while none can be."""
-        window_us, grace_us = int(window_s * _SECOND_US), self._patience.grace_for(window_s)
-        if watermark_us is None or watermark_us < marks.began_us + window_us + grace_us:
-            return None
-        return Closing(window_us, grace_us, watermark_us, since_us=experiment.started_us)
 
-    def _ratio(
-        self, experiment: Experiment, run: Run, metric: Metric, counted: Trouble | int, marks: _Marks
-    ) -> dict[Stratum, RatioSums] | None:
-        closing = self._closing(experiment, metric.window_s, marks, marks.proxy_us)
-        return None if closing is None else self._lake.ratio(run, counted, closing)
-
-    def _fallbacks(self, experiment: Experiment, run: Run, marks: _Marks) -> ClosedFractions | None:
-        closing = self._closing(experiment, fallback_window_s(experiment.policy), marks, marks.proxy_us)
-        sums = None if closing is None else self._lake.ratio(run, Trouble.FALLBACK, closing)
-        return fractions(sums) if sums else None
-
-    def _since_cleared(self, experiment: Experiment, run: Run, enrolled: Enrolment) -> Enrolment:
-        """Return the units that say something about the split: those since a person cleared a mismatch."""
-        if experiment.balanced_us is None:
-            return enrolled
-        return self._lake.enrolment(
-            run, since_us=experiment.started_us, enrolled_from_us=experiment.balanced_us
-        )
-
-    def _units_in_step(self, experiment: Experiment, run: Run) -> IntArray:
-        """Return the distinct units of every arm that were first seen since the step began."""
-        found = self._lake.enrolment(
-            run, since_us=experiment.started_us, enrolled_from_us=experiment.step_entered_us
-        )
-        arms = range(experiment.policy.arms)
-        return np.array([_units(found, arm_name(arm)) for arm in arms], dtype=np.int64)
+def _mark(experiment: Experiment, closed: Closed | None) -> int | None:
+    """Return before which time everything is filed and was asked about; a part that failed is not known."""
+    if closed is None or closed.problems:
+        return None
+    return closed.marks.joined_us if _asks_for_outcomes(experiment) else closed.marks.proxy_us
 
 
-def _is_there(sums: dict[Stratum, RatioSums] | None) -> bool:
-    """Return whether proxy evidence can be judged: harm at once, even before any unit has closed.
+def _silence(heard: Heard[Closed]) -> tuple[Exception, ...]:
+    failure = () if heard.failure is None else (heard.failure,)
+    if heard.open_us < LATE_US:
+        return failure
+    what = f"has not answered for more than {LATE_US // 1_000_000} s"
+    return (*failure, Retry(Problem("the lake", what, "nothing moves up until it does; see its disk")))
 
-    Once units should have closed and none has, it is missing.
-    """
-    return sums is None or bool(sums)
+
+def _arm(
+    policy: Policy,
+    number: int,
+    closed: Closed | None,
+    first: Mapping[int, FirstErrors],
+    limits: Mapping[str, Mapping[int, LimitEvidence]],
+) -> ArmEvidence:
+    """Return what is known of one candidate; harm is known at once, even before any unit has closed."""
+    arm = arm_name(number)
+    ratios = {} if closed is None else closed.ratios
+    binary = {} if closed is None else {name: found for name, found in closed.binary.items() if found}
+    errors = {}
+    for metric in policy.metrics:
+        if metric.type is MetricType.ERROR_RATE and number in first:
+            sums = ratios.get(metric.name, {})
+            errors[metric.name] = ErrorEvidence(
+                first[number], _ratio(policy, sums, arm), fractions(sums, arm)
+            )
+    return ArmEvidence(
+        binary={name: _binary(policy, found, arm) for name, found in binary.items()},
+        errors=errors,
+        limits={
+            name: replace(
+                found[number], fractions=fractions(ratios.get(name, {}), arm), is_empty=not ratios.get(name)
+            )
+            for name, found in limits.items()
+            if number in found
+        },
+        fallbacks=fractions(closed.fallbacks, arm) if closed is not None and closed.fallbacks else None,
+    )
 
 
 def _asks_for_outcomes(experiment: Experiment) -> bool:
@@ -155,41 +161,22 @@ def _asks_for_outcomes(experiment: Experiment) -> bool:
     return any(metric.source is Source.OUTCOMES for metric in experiment.policy.metrics)
 
 
-def _units(found: Enrolment, arm: str) -> int:
-    return sum(count for (owner, _), count in found.units.items() if owner == arm)
-
-
-def _numbers(policy: Policy) -> list[int]:
-    return sorted({block.number for block in blocks(policy)})
-
-
-def _enrolled(policy: Policy, found: Enrolment) -> IntArray:
-    """Return distinct units [block, arm]."""
-    arms = [arm_name(index) for index in range(policy.arms)]
-    return np.array(
-        [[found.units.get((arm, number), 0) for arm in arms] for number in _numbers(policy)], dtype=np.int64
-    )
-
-
-def _binary(policy: Policy, found: Mapping[Stratum, Successes]) -> BinaryEvidence:
+def _binary(policy: Policy, found: Mapping[Stratum, Successes], candidate: str) -> BinaryEvidence:
     """Return closed units and successes [day, block] of control and candidate."""
-    days, numbers = sorted({stratum.day for stratum in found}), _numbers(policy)
-    none = Successes(0, 0)
+    days, none = sorted({stratum.day for stratum in found}), Successes(0, 0)
 
     def table(arm: str) -> tuple[IntArray, IntArray]:
-        cells = [[found.get(Stratum(arm, number, day), none) for number in numbers] for day in days]
+        cells = [[found.get(Stratum(arm, number, day), none) for number in numbers(policy)] for day in days]
         units = np.array([[cell.units for cell in row] for row in cells], dtype=np.int64)
         return units, np.array([[cell.successes for cell in row] for row in cells], dtype=np.int64)
 
-    return BinaryEvidence(*table(CONTROL), *table(CANDIDATE))
+    return BinaryEvidence(*table(CONTROL), *table(candidate))
 
 
-def _ratio(policy: Policy, found: Mapping[Stratum, RatioSums]) -> ClosedRatio:
-    numbers = _numbers(policy)
-
+def _ratio(policy: Policy, found: Mapping[Stratum, RatioSums], candidate: str) -> ClosedRatio:
     return ClosedRatio(
-        joint([added(found, CONTROL, number) for number in numbers]),
-        joint([added(found, CANDIDATE, number) for number in numbers]),
+        joint([added(found, CONTROL, number) for number in numbers(policy)]),
+        joint([added(found, candidate, number) for number in numbers(policy)]),
         added(found, CONTROL, None).nonzero,
-        added(found, CANDIDATE, None).nonzero,
+        added(found, candidate, None).nonzero,
     )

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from rollout.domain.assignment import Leaf
-from rollout.domain.evidence import ClosedFractions, FirstErrors, LimitEvidence
+from rollout.domain.assignment import Leaf, arm_name
+from rollout.domain.evidence import FirstErrors, LimitEvidence
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.metric import Metric
 from rollout.domain.policy import WHOLE_BP, Policy
-from rollout.domain.records import BASELINE_SERVED, MINUTE_US, NANO, WINDOW_US, Run, Threshold
-from rollout.intake.sums import CANDIDATE, joint
+from rollout.domain.records import BASELINE_SERVED, MINUTE_US, NANO, WINDOW_US, Run, Tally, Threshold
+from rollout.intake.sums import fractions, joint
 from rollout.stats import events, slo, starts
 from rollout.stats.arrays import FloatArray, IntArray
 from rollout.stats.starts import Starts
+from rollout.store import error_counts as store
 from rollout.store.counts import Counts
 from rollout.store.sql import ERRORS, WINDOWS
 from rollout.store.window_counts import ArmWindows, Folded
@@ -33,80 +36,62 @@ class FastEvidence:
         self._counts = counts
         self._limits: dict[tuple[Run, str], Threshold] = {}
 
-    def first_errors(self, experiment: Experiment, run: Run, now_us: int) -> FirstErrors | None:
-        """Return units with a first error since each start, or None when some were left out."""
+    def first_errors(self, experiment: Experiment, run: Run, now_us: int) -> Mapping[int, FirstErrors]:
+        """Return each active candidate's units with a first error since each start, unless some were lost."""
         if ERRORS in self._counts.incomplete(run):
-            return None
-        splits = len(experiment.policy.steps)
-        alive = _starts(experiment, now_us, every_s=starts.EVERY_S)
+            return {}
         found = self._counts.first_errors(run, since_us=now_us - _LIFE_US)
-        arms = np.array(found.arm, dtype=np.str_)
-        compared = (arms == CANDIDATE) | np.isin(arms, BASELINE_SERVED)
-        # A split's number is how many steps are on: the first one is 1.
-        known = compared & (found.split >= 1) & (found.split <= splits)
-        candidate, comparison = starts.first_event_counts(
-            found.ts_us[known],
-            found.previous_us[known],
-            is_candidate=arms[known] == CANDIDATE,
-            split=found.split[known] - 1,
-            begin=alive.begin,
-            splits=splits,
-        )
-        # Start 0 reaches back beyond the events that are kept: the totals hold its recent ones too.
-        candidate[0], comparison[0] = 0, 0
-        for (arm, split), units in self._counts.error_totals(run).items():
-            if 1 <= split <= splits and (arm == CANDIDATE or arm in BASELINE_SERVED):
-                table = candidate if arm == CANDIDATE else comparison
-                table[0, split - 1] += units
-        own, other = self._recent_requests(run, now_us)
-        return FirstErrors(
-            start_index=alive.index,
-            candidate=candidate.astype(np.int64),
-            comparison=comparison.astype(np.int64),
-            share=_shares(experiment.policy),
-            candidate_requests=own[0],
-            candidate_errors=own[1],
-            comparison_requests=other[0],
-            comparison_errors=other[1],
-        )
+        totals = self._counts.error_totals(run)
+        recent = self._counts.tallies(run, since_minute=now_us // MINUTE_US - 1)
+        alive = _starts(experiment, now_us, every_s=starts.EVERY_S)
+        counted = _Counted(found, totals, recent)
+        return {
+            arm: _first_errors(experiment.policy, arm_name(arm), alive, counted)
+            for arm in experiment.active_arms
+        }
 
-    def limit(
-        self, experiment: Experiment, run: Run, metric: Metric, now_us: int, closed: ClosedFractions
-    ) -> LimitEvidence | None:
-        """Return unit-windows and unit totals since each start, without shared outages.
+    def limits(
+        self, experiment: Experiment, run: Run, metric: Metric, now_us: int
+    ) -> Mapping[int, LimitEvidence]:
+        """Return each active candidate's unit-windows and unit totals since each start, without outages.
 
         During a watch they are those of everybody who got the winner, and none is as good as not measured.
+        No unit has closed in it yet.
         """
         if WINDOWS in self._counts.incomplete(run):
-            return None
+            return {}
         threshold = self._threshold(run, metric)
         live, before = self._counts.arm_windows(threshold)
         minutes = _outage_minutes(live, threshold)
         is_watching = experiment.phase is Phase.WATCHING
-        arm = Leaf.PROMOTED.value if is_watching else CANDIDATE
-        own, folded = _finished(live.get(arm), now_us), before.get(arm, Folded())
-        if is_watching and not own.units.any() and not folded.units:
-            return None
-        alive = _starts(experiment, now_us, every_s=starts.WINDOWS_EVERY_S)
-        windows, parts = _since(own, folded, alive, minutes)
-        sums = [
-            self._counts.unit_sums(
-                threshold,
-                arm,
-                since_us=None if index == 0 else int(begin),
-                outage_minutes=sorted(minutes),
+        outage_dominates = _outage_dominates(experiment, minutes, now_us)
+        limits = {}
+        for number in experiment.active_arms:
+            arm = Leaf.PROMOTED.value if is_watching else arm_name(number)
+            own, folded = _finished(live.get(arm), now_us), before.get(arm, Folded())
+            if is_watching and not own.units.any() and not folded.units:
+                continue
+            alive = _starts(experiment, now_us, every_s=starts.WINDOWS_EVERY_S)
+            windows, parts = _since(own, folded, alive, minutes)
+            sums = [
+                self._counts.unit_sums(
+                    threshold,
+                    arm,
+                    since_us=None if index == 0 else int(begin),
+                    outage_minutes=sorted(minutes),
+                )
+                for index, begin in zip(alive.index, alive.begin, strict=True)
+            ]
+            limits[number] = LimitEvidence(
+                start_index=alive.index,
+                windows=windows,
+                window_fractions=parts,
+                totals=joint(sums),
+                exceeding_units=np.array([one.nonzero for one in sums], dtype=np.int64),
+                fractions=fractions({}, arm),
+                outage_dominates=outage_dominates,
             )
-            for index, begin in zip(alive.index, alive.begin, strict=True)
-        ]
-        return LimitEvidence(
-            start_index=alive.index,
-            windows=windows,
-            window_fractions=parts,
-            totals=joint(sums),
-            exceeding_units=np.array([one.nonzero for one in sums], dtype=np.int64),
-            fractions=closed,
-            outage_dominates=_outage_dominates(experiment, minutes, now_us),
-        )
+        return limits
 
     def _threshold(self, run: Run, metric: Metric) -> Threshold:
         """Return the run's frozen limit, registered when it is first asked for."""
@@ -117,15 +102,49 @@ class FastEvidence:
             self._limits[run, metric.name] = known
         return known
 
-    def _recent_requests(self, run: Run, now_us: int) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Return (requests, errors) of this minute and the last one: candidate, and baseline-served."""
-        own, other = [0, 0], [0, 0]
-        for tally in self._counts.tallies(run, since_minute=now_us // MINUTE_US - 1):
-            if tally.arm == CANDIDATE or tally.arm in BASELINE_SERVED:
-                side = own if tally.arm == CANDIDATE else other
-                side[0] += tally.requests
-                side[1] += tally.errors
-        return (own[0], own[1]), (other[0], other[1])
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What the database counts of every arm: the last hour's errors, first errors ever, recent minutes."""
+
+    events: store.FirstErrors
+    totals: Mapping[tuple[str, int], int]
+    recent: Sequence[Tally]
+
+
+def _first_errors(policy: Policy, arm: str, alive: Starts, counted: _Counted) -> FirstErrors:
+    """Return one candidate's units with a first error beside those that the baseline serves."""
+    splits, found = len(policy.steps), counted.events
+    arms = np.array(found.arm, dtype=np.str_)
+    compared = (arms == arm) | np.isin(arms, BASELINE_SERVED)
+    # A split's number is how many steps are on: the first one is 1.
+    known = compared & (found.split >= 1) & (found.split <= splits)
+    candidate, comparison = starts.first_event_counts(
+        found.ts_us[known],
+        found.previous_us[known],
+        is_candidate=arms[known] == arm,
+        split=found.split[known] - 1,
+        begin=alive.begin,
+        splits=splits,
+    )
+    # Start 0 reaches back beyond the events that are kept: the totals hold its recent ones too.
+    candidate[0], comparison[0] = 0, 0
+    for (owner, split), units in counted.totals.items():
+        if 1 <= split <= splits and (owner == arm or owner in BASELINE_SERVED):
+            table = candidate if owner == arm else comparison
+            table[0, split - 1] += units
+    own = [tally for tally in counted.recent if tally.arm == arm]
+    other = [tally for tally in counted.recent if tally.arm in BASELINE_SERVED]
+    return FirstErrors(
+        start_index=alive.index,
+        candidate=candidate.astype(np.int64),
+        comparison=comparison.astype(np.int64),
+        share=_shares(policy),
+        candidate_requests=sum(tally.requests for tally in own),
+        candidate_errors=sum(tally.errors for tally in own),
+        comparison_requests=sum(tally.requests for tally in other),
+        comparison_errors=sum(tally.errors for tally in other),
+    )
 
 
 def _starts(experiment: Experiment, now_us: int, *, every_s: int) -> Starts:

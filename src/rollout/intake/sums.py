@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 import numpy as np
 
-from rollout.domain.assignment import arm_name
 from rollout.domain.evidence import ClosedFractions
 from rollout.domain.records import NANO, RatioSums, Stratum
 from rollout.stats.moments import JointMoments
 
-CANDIDATE: Final = arm_name(1)
-"""The one candidate that a policy has today."""
 
-
-def fractions(found: Mapping[Stratum, RatioSums]) -> ClosedFractions:
-    """Return the candidate's closed units over all blocks and days."""
-    total = added(found, CANDIDATE, None)
+def fractions(found: Mapping[Stratum, RatioSums], arm: str) -> ClosedFractions:
+    """Return an arm's closed units over all blocks and days."""
+    total = added(found, arm, None)
     return ClosedFractions(total.units, total.fraction_nano / NANO, _moments([total], ()))
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import duckdb
 
 from rollout.domain.records import NANO, Enrolment, RatioSums, Run, Stratum, Successes
+from rollout.errors import Problem, Retry
 from rollout.lake import segments
 from rollout.lake.digest import EXCEEDS, EXPOSURES, OUTCOMES
 from rollout.lake.engine import connect, quoted
@@ -135,10 +136,11 @@ class Lake:
                     _view(engine, Kind.EXPOSURES, self._folder, EXPOSURES)
                     _view(engine, Kind.OUTCOMES, self._folder, OUTCOMES)
                     return engine.execute(question, dict(asked)).fetchall()
-            except duckdb.IOException:
+            except (duckdb.OperationalError, duckdb.InvalidInputException) as error:
                 # A file that was listed may be gone when it is read: superseded, or an orphan.
-                if attempt + 1 == ATTEMPTS:
-                    raise
+                if attempt + 1 == ATTEMPTS or not isinstance(error, duckdb.IOException):
+                    what, remedy = str(error).splitlines()[0], "see its disk and files; it is asked again"
+                    raise Retry(Problem("the lake", what, remedy)) from error
         raise AssertionError("the last attempt returns or raises")
 
 

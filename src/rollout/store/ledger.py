@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import update
+from sqlalchemy.exc import NoResultFound
 from sqlmodel import Session, col, select
 
 from rollout.domain.decision import Decision, Reason
@@ -15,7 +16,7 @@ from rollout.domain.policy import Policy
 from rollout.domain.verdict import Judgement
 from rollout.domain.wish import Wish
 from rollout.errors import Problem, RequestRefused, Stop
-from rollout.ports import Standing
+from rollout.ports import Standing, Unread
 from rollout.store.database import Database
 from rollout.store.ledger_json import Unreadable, read, written
 from rollout.store.ledger_tables import AmendmentRow, DecisionRow, ExperimentRow, RevisionRow
@@ -60,13 +61,31 @@ class SqlLedger:
                 session.flush()
         return Standing(experiment, version=1)
 
-    def runs(self) -> tuple[Standing, ...]:
+    def served(self) -> tuple[Standing | Unread, ...]:
         """Return every run whose route is still served, in the order in which they were started."""
+        found: list[Standing | Unread] = []
         with self._database.read() as connection, Session(connection) as session:
-            served = select(ExperimentRow.uid, ExperimentRow.version).where(col(ExperimentRow.is_served))
-            heads = session.exec(served.order_by(col(ExperimentRow.number))).all()
-            found = tuple(self._standing(session, uid, version) for uid, version in heads)
-        self._read = {run.experiment.uid: run for run in found}
+            served = select(ExperimentRow).where(col(ExperimentRow.is_served))
+            for row in session.exec(served.order_by(col(ExperimentRow.number))):
+                try:
+                    found.append(self._standing(session, row))
+                except Stop as error:
+                    found.append(Unread(row.uid, row.name, error.problems[0]))
+        self._read = {one.experiment.uid: one for one in found if isinstance(one, Standing)}
+        return tuple(found)
+
+    def runs(self) -> tuple[Standing, ...]:
+        """Return those of them that can be read."""
+        return tuple(one for one in self.served() if isinstance(one, Standing))
+
+    def run(self, uid: str) -> Standing | None:
+        """Return one run while its route is served; raise `Stop` when its state cannot be read."""
+        with self._database.read() as connection, Session(connection) as session:
+            row = session.exec(select(ExperimentRow).where(col(ExperimentRow.uid) == uid)).first()
+            if row is None or not row.is_served:
+                return None
+            found = self._standing(session, row)
+        self._read[uid] = found
         return found
 
     def record(self, seen: Standing, experiment: Experiment, entry: Entry | None) -> bool:
@@ -123,7 +142,7 @@ class SqlLedger:
 
     def _release(self, session: Session, before: ExperimentRow) -> None:
         """Let go of the route of a run that has ended; refuse while it has not."""
-        run = self._standing(session, before.uid, before.version).experiment
+        run = self._standing(session, before).experiment
         if run.phase not in ENDED and not run.rollback_failed:
             what = f"its run {run.uid} is {run.phase}"
             raise RequestRefused(Problem(before.name, what, "wait for its end, or roll it back first"))
@@ -163,19 +182,17 @@ class SqlLedger:
             text=text,
         )
 
-    def _standing(self, session: Session, uid: str, version: int) -> Standing:
-        known = self._read.get(uid)
-        if known is not None and known.version == version:
+    def _standing(self, session: Session, row: ExperimentRow) -> Standing:
+        known = self._read.get(row.uid)
+        if known is not None and known.version == row.version:
             return known
-        row = session.exec(select(ExperimentRow).where(col(ExperimentRow.uid) == uid)).one()
-        frozen = _policy(session, uid, row.revision)
-        last = None if row.entries == 0 else session.get_one(DecisionRow, (uid, row.entries))
         try:
-            policy = read(Policy, frozen)
+            policy = read(Policy, _policy(session, row.uid, row.revision))
             experiment = read(Experiment, row.state, policy=policy)
-        except Unreadable as error:
-            raise _unreadable(uid, error) from None
-        entry = None if last is None else _entry(last, _policy_of(session, last))
+            last = None if row.entries == 0 else session.get_one(DecisionRow, (row.uid, row.entries))
+            entry = None if last is None else _entry(last, _policy_of(session, last))
+        except (Unreadable, NoResultFound) as error:
+            raise _unreadable(f"{row.uid} ({row.name})", error) from None
         return Standing(experiment, row.version, entry)
 
     def _row(self, experiment: Experiment, entry: Entry) -> DecisionRow:
@@ -270,6 +287,6 @@ def _entry(row: DecisionRow, policy: Policy) -> Entry:
         raise _unreadable(f"{row.uid}, decision {row.number}", error) from None
 
 
-def _unreadable(where: str, error: ValueError) -> Stop:
+def _unreadable(where: str, error: Exception) -> Stop:
     remedy = "a newer rollout may have written it: start that one again"
     return Stop(Problem(f"ledger: {where}", str(error), remedy))

@@ -25,6 +25,7 @@ def limit(metric: Metric, found: LimitEvidence) -> Measured:
         interval=fractions.interval(found.fractions, most),
         is_outage=found.outage_dominates,
         is_immature=~has_units,
+        is_empty=found.is_empty,
     )
 
 

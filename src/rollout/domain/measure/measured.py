@@ -23,7 +23,7 @@ class Measured:
     is_immature: Flags = False
     """Harm can be seen already, but no unit has closed that could prove anything."""
     is_empty: Flags = False
-    """No unit of either arm has closed: as good as not measured."""
+    """No unit of either arm has closed: as good as not measured, but for harm."""
 
 
 @dataclass(frozen=True, slots=True)
