@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -87,6 +88,9 @@ class Spool:
             if not self._is_closed:
                 self._let_go()
                 self._is_spoiled = self._is_torn = False
+                # At once, not at the next outcome: without a current file no watermark moves.
+                with suppress(OSError):  # there is no room for it: the next write tries again, and says so
+                    self._descriptor = _open(self._file)
 
     def close(self) -> None:
         """Let go of the file."""
