@@ -21,10 +21,16 @@ _CONNECTIONS: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the proxy accepts requests."""
+    """Where the proxy accepts requests, and how long a client may take."""
 
     port: int
     host: str = "127.0.0.1"
+    headers_within_s: float = 10.0
+    """From a request's first byte to its headers' last."""
+    silent_s: float = 60.0
+    """How long nothing may move on a request."""
+    idle_s: float = 300.0
+    """How long a connection may stay without a request."""
 
 
 def bootstrap(listen: Address, admin_socket: str, *, attempt_log: bool = False) -> JsonObject:
@@ -102,12 +108,12 @@ def _listener(listen: Address, *, logs_attempts: bool) -> JsonObject:
         "address": {"socket_address": {"address": listen.host, "port_value": listen.port}},
         "per_connection_buffer_limit_bytes": 1024**2,
         "filter_chains": [
-            {"filters": [{"name": "http", "typed_config": _connections(logs_attempts=logs_attempts)}]}
+            {"filters": [{"name": "http", "typed_config": _connections(listen, logs_attempts=logs_attempts)}]}
         ],
     }
 
 
-def _connections(*, logs_attempts: bool) -> JsonObject:
+def _connections(listen: Address, *, logs_attempts: bool) -> JsonObject:
     return {
         "@type": TYPE + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": LISTENER,
@@ -120,11 +126,11 @@ def _connections(*, logs_attempts: bool) -> JsonObject:
         "generate_request_id": logs_attempts,
         "preserve_external_request_id": True,
         "max_request_headers_kb": 16,
-        "request_headers_timeout": "10s",
-        "stream_idle_timeout": "60s",
+        "request_headers_timeout": f"{listen.headers_within_s:g}s",
+        "stream_idle_timeout": f"{listen.silent_s:g}s",
         "drain_timeout": f"{DRAIN_S}s",
         "common_http_protocol_options": {
-            "idle_timeout": "300s",
+            "idle_timeout": f"{listen.idle_s:g}s",
             "max_headers_count": 64,
             "headers_with_underscores_action": "REJECT_REQUEST",
         },
