@@ -59,6 +59,8 @@ SECRET_BYTES: Final = 32
 FLUSH_US: Final = 1_000_000
 """What is noted stands in its log after this: Envoy flushes every 0.2 s, the spool at once."""
 RECORD_EVERY_S: Final = 0.5
+PRIVATE: Final = ("envoy", "jobs", "lake", "node", "spool")
+"""Folders of a house: unit ids stand in the proxy's log and in what a node could not understand."""
 LISTENS_WITHIN_S: Final = 20.0
 STOPS_WITHIN_S: Final = 15.0
 _log = logs.get("house")
@@ -104,6 +106,7 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
     applications = Applications(reporting.tokens_file)
     place = Place(folder, Address(proxy_port), Address(control_port), patience)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _keep_private(place)
     token = _secret(place.token_file)
     hashing = UnitHash(bytes.fromhex(_secret(folder / "unit.key")))
     with ExitStack() as held:
@@ -245,6 +248,14 @@ def _run(held: ExitStack, name: str, work: Callable[[], object], stop: Callable[
 def _wanted(ledger: SqlLedger) -> Wanted:
     """Return the outcomes that some run's policy asks for."""
     return wanted(metric for run in ledger.runs() for metric in run.experiment.policy.metrics)
+
+
+def _keep_private(place: Place) -> None:
+    """Let nobody else read what will lie in the folder, even when others may look into the folder itself."""
+    for name in PRIVATE:
+        (place.folder / name).mkdir(exist_ok=True)
+        (place.folder / name).chmod(0o700)
+    (place.folder / "control.db").touch(mode=0o600)
 
 
 def _secret(file: Path) -> str:

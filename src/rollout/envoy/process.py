@@ -27,6 +27,7 @@ RESTARTS: Final = 20
 """How many short lives in a row are enough to give up."""
 KILL_AFTER_S: Final = 5.0
 _LOOK_S: Final = 0.5
+_PRIVATE: Final = 0o077
 
 # Waits for the end of its input, which is our end, however it comes, and then ends Envoy. A line instead of
 # an end means that Envoy is gone already. The signal that Linux sends at a parent's death would need no
@@ -148,6 +149,7 @@ class EnvoyProcess:
             stdout=log,
             stderr=log,
             start_new_session=True,
+            umask=_PRIVATE,  # the log holds raw ids
         )
 
     def _watch_over(self, pid: int, log: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -33,6 +33,7 @@ _SOCKET_FILE: Final = "admin.sock"
 # Below every kernel's limit for the path of a socket (104 bytes on macOS, 108 on Linux).
 _SOCKET_PATH_BYTES: Final = 100
 _LINES_SHOWN: Final = 3
+_OWNER_ONLY: Final = 0o700
 
 
 class Proxy:
@@ -158,7 +159,9 @@ class Proxy:
         return self._publisher
 
     def _start(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with suppress(PermissionError):  # a mounted volume is somebody else's; what Envoy logs is ours alone
+            self._folder.chmod(_OWNER_ONLY)
         self._held.enter_context(_locked(self._folder))
         files = ConfigurationFiles(self._folder)
         configuration = files.recover()
