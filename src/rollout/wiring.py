@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import uvicorn
 from fastapi import APIRouter, FastAPI
 
 from rollout import logs
@@ -32,6 +31,7 @@ from rollout.api.desk import Desk, Tools
 from rollout.api.experiments import experiments_router, readiness_router
 from rollout.api.intake import intake_router
 from rollout.api.outcomes import Door, outcomes_router
+from rollout.api.server import server_of
 from rollout.api.told import Remembered, Wanted, wanted
 from rollout.commands.jobs import LocalCommands
 from rollout.controller.loop import Loop
@@ -206,7 +206,7 @@ def _streams(
 
 def _serve(held: ExitStack, address: Address, application: FastAPI) -> None:
     """Serve until the stack ends; return once requests are answered."""
-    server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=False))
+    server = server_of(application)
     listener = held.enter_context(_listener(address))
 
     def stop() -> None:
