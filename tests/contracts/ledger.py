@@ -8,6 +8,7 @@ from typing import Protocol
 
 import pytest
 
+from rollout.domain.buckets import Range
 from rollout.domain.decision import Action, Decision, Reason
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.history import Entry
@@ -76,6 +77,7 @@ def full(experiment: Experiment) -> Experiment:
         balanced_us=NOW_US - 2,
         promote_attempt=2,
         rollback_attempt=3,
+        layer_range=Range(1_000, 5_000),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rollout.controller.naming import Purpose, job_name, variables
+from rollout.domain.buckets import Range
 from rollout.domain.experiment import JobState, Phase
 from rollout.domain.policy import Actions
 from rollout.domain.wish import Wish
@@ -280,6 +281,13 @@ def test_every_publication_holds_every_served_run() -> None:
         ("churn-v2", 1),
         (other.experiment.policy.name, 1),
     ]
+
+
+def test_a_run_is_published_with_its_range_of_its_layer() -> None:
+    scene = Scene()
+    scene.change(layer_range=Range(1_000, 5_000))
+    scene.tick()
+    assert scene.traffic.live[0].layer_range == Range(1_000, 5_000)
 
 
 def test_an_action_whose_start_is_not_answered_is_started_again_later() -> None:

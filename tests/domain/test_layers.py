@@ -87,6 +87,11 @@ def test_a_full_layer_says_what_is_free() -> None:
         allot(wanting("late", 100), started(10_000))
 
 
+def test_a_layer_sorts_one_kind_of_units() -> None:
+    with pytest.raises(WrongTraffic, match="layer 'retention' sorts by x-user-id for p0, not by x-device"):
+        allot(replace(wanting("late", 1_000), unit_header="x-device"), started(4_000))
+
+
 def test_free_pieces_are_not_put_together() -> None:
     first, second, _ = started(4_000, 2_000, 4_000)
     with pytest.raises(WrongTraffic, match="has 40% free in one piece, and 50% is asked for"):

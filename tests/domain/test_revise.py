@@ -6,11 +6,13 @@ from dataclasses import fields, replace
 
 import pytest
 
+from rollout.domain.buckets import Range
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.policy import (
     Actions,
     Choice,
     Decide,
+    Layer,
     LocalCommand,
     Notice,
     Opening,
@@ -55,6 +57,14 @@ def test_what_no_evidence_rests_on_takes_effect_at_once_in_every_phase(key: str)
 def test_an_action_that_runs_is_not_changed(phase: Phase) -> None:
     wanted = changed(actions=AT_ONCE_CHANGES["actions"])
     assert revise(replace(RUN, phase=phase), wanted, NOW_US) is Unrevisable.ACTION_RUNNING
+
+
+def test_a_revision_keeps_its_range_of_a_layer_and_another_layer_is_for_somebody_to_allot() -> None:
+    layered = replace(RUN, policy=changed(layer=Layer("retention", 4_000)), layer_range=Range(1_000, 5_000))
+    for layer, owned in ((Layer("retention", 4_000), Range(1_000, 5_000)), (Layer("other", 4_000), None)):
+        revised = revise(layered, changed(layer=layer, holdout_bp=200), NOW_US)
+        assert isinstance(revised, Experiment)
+        assert (revised.revision, revised.layer_range) == (RUN.revision + 1, owned)
 
 
 def test_a_wish_that_waits_is_still_answered_in_the_new_revision() -> None:

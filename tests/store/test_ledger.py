@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from rollout.domain.experiment import Experiment
+from rollout.domain.buckets import Range
+from rollout.domain.experiment import Experiment, placement_of
 from rollout.domain.revise import revise
 from rollout.errors import Stop
 from rollout.policyfile.digest import digest
@@ -69,6 +70,18 @@ def test_a_decision_names_the_policy_that_it_rests_on(database: Database) -> Non
         digest(POLICY),
         "kind: RolloutPolicy\n",
     )
+
+
+def test_a_run_has_the_range_of_its_layer_from_its_start_and_an_older_row_has_none(
+    database: Database,
+) -> None:
+    ledger = ledger_of(database)
+    first = ledger.start(POLICY, NOW_US, layer_range=Range(1_000, 5_000))
+    ledger.start(replace(POLICY, name="older"), NOW_US)
+    with database.write() as connection:
+        connection.execute(text("UPDATE experiment SET state = replace(state, ',\"layer_range\":null', '')"))
+    assert [one.experiment.layer_range for one in ledger_of(database).runs()] == [Range(1_000, 5_000), None]
+    assert placement_of(first.experiment).layer_range == Range(1_000, 5_000)
 
 
 def test_every_policy_that_a_run_had_is_kept(database: Database) -> None:

@@ -6,9 +6,19 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Protocol
 
 from rollout.api.problems import Refusal
+from rollout.api.refusals import (
+    MAXIMUM_TRIES,
+    is_leaving,
+    problems_of,
+    refuse_unbuilt,
+    stands,
+    too_late,
+    too_restless,
+    unrevisable,
+)
 from rollout.api.shapes import experiment_answer, history_answer, is_over, unbroken_since_us
 from rollout.client.answers import (
     Change,
@@ -20,19 +30,17 @@ from rollout.client.answers import (
     StartedAnswer,
 )
 from rollout.domain.assignment import Placement, Split
-from rollout.domain.experiment import Experiment, Phase, split_of
+from rollout.domain.buckets import Range
+from rollout.domain.experiment import Experiment, Phase, placement_of
 from rollout.domain.history import Entry
+from rollout.domain.layers import allot, share_layer
 from rollout.domain.policy import Policy
 from rollout.domain.revise import Unrevisable, revise
 from rollout.domain.wish import Wish
 from rollout.errors import Problem, WrongTraffic, nearest
-from rollout.policyfile.digest import digest
-from rollout.policyfile.finding import Severity, place, statement, worded
-from rollout.policyfile.reading import DESCRIBED, Reading
-from rollout.policyfile.unbuilt import unbuilt
+from rollout.policyfile.finding import Severity, worded
+from rollout.policyfile.reading import Reading
 from rollout.ports import Ledger, Standing, Unread
-
-MAXIMUM_TRIES: Final = 10
 
 
 class StartingLedger(Ledger, Protocol):
@@ -44,7 +52,9 @@ class StartingLedger(Ledger, Protocol):
     def history(self, uid: str) -> tuple[Entry, ...]:
         """Return a run's entries, the oldest first."""
 
-    def start(self, policy: Policy, now_us: int, *, text: str = "") -> Standing:
+    def start(
+        self, policy: Policy, now_us: int, *, text: str = "", layer_range: Range | None = None
+    ) -> Standing:
         """Record a new run of a policy; raise `RequestRefused` when its name's last run has not ended."""
 
     def revise(self, seen: Standing, experiment: Experiment, now_us: int, *, text: str = "") -> bool:
@@ -81,23 +91,26 @@ class Desk:
         """Start what a policy's text describes, unless that runs already; a changed one revises its run."""
         reading = self._tools.read(content, file)
         if reading.policy is None:
-            raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, *_problems(reading))
-        _refuse_unbuilt(reading.policy)
+            raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, *problems_of(reading))
+        refuse_unbuilt(reading.policy)
         warnings = tuple(worded(one) for one in reading.findings if one.severity is Severity.WARNING)
         with self._starting:
             self._refuse_blind()
             known = self._known()
             before = known.pop(reading.policy.name, None)
             others = [run.experiment for run in known.values()]
-            if before is not None and _stands(before.experiment, reading.policy):
+            if before is not None and stands(before.experiment, reading.policy):
                 return StartedAnswer(is_new=False, experiment=self._answer(before), warnings=warnings)
-            self._refuse_beside(others, reading.policy)
-            if before is not None and not is_over(before.experiment):
-                run, change = self._revise(reading.policy, content.decode())
+            going_on = before is not None and not is_over(before.experiment)
+            own = [before.experiment] if before is not None and going_on else []
+            owned = self._refuse_beside(others, reading.policy, own)
+            if going_on:
+                run, change = self._revise(reading.policy, content.decode(), owned)
                 return StartedAnswer(
                     is_new=False, change=change, experiment=self._answer(run), warnings=warnings
                 )
-            run = self._ledger.start(reading.policy, self._tools.now_us(), text=content.decode())
+            now_us, text = self._tools.now_us(), content.decode()
+            run = self._ledger.start(reading.policy, now_us, text=text, layer_range=owned)
         self._tools.recorded()
         return StartedAnswer(is_new=True, experiment=self._answer(run), warnings=warnings)
 
@@ -119,29 +132,30 @@ class Desk:
         wish = Wish(who=wanted.who, why=wanted.why, at_us=self._tools.now_us())
         for _ in range(MAXIMUM_TRIES):
             seen = self._find(name)
-            if _is_leaving(seen.experiment):
+            if is_leaving(seen.experiment):
                 return RollbackAnswer(is_new=False, experiment=self._answer(seen))
             if is_over(seen.experiment):
-                raise Refusal(HTTPStatus.CONFLICT, _too_late(seen.experiment))
+                raise Refusal(HTTPStatus.CONFLICT, too_late(seen.experiment))
             wanting = replace(seen.experiment, rollback_wish=wish)
             if self._ledger.record(seen, wanting, None):
                 self._tools.recorded()
                 return RollbackAnswer(is_new=True, experiment=self._answer(replace(seen, experiment=wanting)))
-        raise _too_restless(name)
+        raise too_restless(name)
 
-    def _revise(self, policy: Policy, text: str) -> tuple[Standing, Change]:
+    def _revise(self, policy: Policy, text: str, owned: Range | None) -> tuple[Standing, Change]:
         """Record a changed policy for the run of its name, and return how that stands."""
         for _ in range(MAXIMUM_TRIES):
             seen, now_us = self._find(policy.name), self._tools.now_us()
             revised = revise(seen.experiment, policy, now_us)
             if isinstance(revised, Unrevisable):
-                raise Refusal(HTTPStatus.CONFLICT, _unrevisable(seen.experiment, revised))
+                raise Refusal(HTTPStatus.CONFLICT, unrevisable(seen.experiment, revised))
+            revised = replace(revised, layer_range=owned)
             if self._ledger.revise(seen, revised, now_us, text=text):
                 self._tools.recorded()
                 is_new = revised.revision > seen.experiment.revision
                 standing = replace(seen, experiment=revised, version=seen.version + 1)
                 return standing, Change.NEW_REVISION if is_new else Change.AT_ONCE
-        raise _too_restless(policy.name)
+        raise too_restless(policy.name)
 
     def report(self, name: str, form: ReportFormat) -> str:
         """Return the report of an experiment's latest run."""
@@ -172,7 +186,7 @@ class Desk:
             raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, *(one.problem for one in unread))
 
     def _answer(self, run: Standing) -> ExperimentAnswer:
-        is_live = self._tools.is_live(_placement(run.experiment))
+        is_live = self._tools.is_live(placement_of(run.experiment))
         return experiment_answer(run, self._since_us(run), is_live=is_live)
 
     def _since_us(self, run: Standing) -> int:
@@ -186,75 +200,24 @@ class Desk:
             self._since[uid] = (run.last.number, since_us)
         return since_us
 
-    def _refuse_beside(self, others: Sequence[Experiment], policy: Policy) -> None:
-        """Refuse a policy that cannot be served beside the experiments that are."""
+    def _refuse_beside(
+        self, others: Sequence[Experiment], policy: Policy, own: Sequence[Experiment]
+    ) -> Range | None:
+        """Return the range of its layer that a policy gets; refuse what cannot be served beside the others.
+
+        `own` is the policy's own run, if it goes on: its range is its own, and what ended has none.
+        """
         served = [run for run in others if run.phase is not Phase.RETIRED]
         try:
-            self._tools.refuse_impossible([*map(_placement, served), Placement(policy, 1, Split())])
+            live = [placement_of(run) for run in (*own, *served) if not is_over(run)]
+            owned = allot(policy, live)
+            wanted = Placement(policy, 1, Split(), owned)
+            self._tools.refuse_impossible([*map(placement_of, served), wanted])
         except WrongTraffic as error:
             raise Refusal(HTTPStatus.CONFLICT, *error.problems) from None
         for run in served:
-            if run.policy.salt == policy.salt:
+            if run.policy.salt == policy.salt and not share_layer(run.policy, policy):
                 what = f"{run.policy.name} has the salt '{policy.salt}' too"
                 remedy = "give each policy a salt of its own: assignment.salt"
                 raise Refusal(HTTPStatus.CONFLICT, Problem(policy.name, what, remedy))
-
-
-def _placement(run: Experiment) -> Placement:
-    return Placement(run.policy, run.revision, split_of(run))
-
-
-def _refuse_unbuilt(policy: Policy) -> None:
-    """Refuse what would be ignored: a policy that runs does all that it says."""
-    features = unbuilt(policy)
-    if features:
-        what = f"not supported yet by this control plane: {', '.join(features)}"
-        remedy = "remove it from the policy; lint and plan take it already"
-        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, Problem(policy.name, what, remedy))
-
-
-def _problems(reading: Reading) -> list[Problem]:
-    errors = [finding for finding in reading.findings if finding.severity is Severity.ERROR]
-    return [Problem(place(error), statement(error), error.remedy or DESCRIBED) for error in errors]
-
-
-def _stands(run: Experiment, policy: Policy) -> bool:
-    """Return whether a run is this policy's already, or false where it may be revised or begin anew."""
-    same = digest(run.policy) == digest(policy)
-    if same and (run.phase is Phase.PROMOTED or not is_over(run)):
-        return True
-    served = run.settled_version
-    if run.phase is Phase.RETIRED or not is_over(run) or policy.baseline.version == served.version:
-        return False
-    what = f"its route is served by version {served.version}, not by {policy.baseline.version}"
-    remedy = f"name {served.version} as the baseline"
-    raise Refusal(HTTPStatus.CONFLICT, Problem(policy.name, what, remedy))
-
-
-def _unrevisable(run: Experiment, cause: Unrevisable) -> Problem:
-    """Say why a run cannot go on under the policy that it was given."""
-    policy = run.policy
-    remedy = f"wait for its end, or end it with `rollout rollback {policy.name} --why …`"
-    if cause is Unrevisable.OTHER_SALT:
-        remedy = f"keep the salt '{policy.salt}', or start it under another name"
-    elif cause is Unrevisable.OTHER_BASELINE:
-        remedy = f"name {run.settled_version.version} as the baseline"
-    what = f"it is {run.phase} with another policy, as revision {run.revision}: {cause.value}"
-    return Problem(policy.name, what, remedy)
-
-
-def _too_restless(name: str) -> Refusal:
-    what = f"it moved {MAXIMUM_TRIES} times meanwhile"
-    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, Problem(name, what, "ask again"))
-
-
-def _too_late(run: Experiment) -> Problem:
-    policy = run.policy
-    tried = policy.candidates[(run.winner or 1) - 1]
-    versions = f"from {tried.version} to {policy.baseline.version}"
-    return Problem(policy.name, f"it has ended as {run.phase}", f"start a policy that leads {versions}")
-
-
-def _is_leaving(run: Experiment) -> bool:
-    """Return whether a rollback is wanted, under way or done."""
-    return run.rollback_wish is not None or run.phase in {Phase.ROLLING_BACK, Phase.ROLLED_BACK}
+        return owned

@@ -12,6 +12,7 @@ from rollout.client.answers import (
     EntryAnswer,
     ExperimentAnswer,
     HistoryAnswer,
+    LayerAnswer,
     LookAnswer,
     Scale,
     VerdictAnswer,
@@ -61,7 +62,13 @@ def experiment_answer(standing: Standing, since_us: int, *, is_live: bool) -> Ex
         waits_for=tuple(group for group in policy.approvers if group not in approved)
         if experiment.phase is Phase.AWAITING_APPROVAL
         else (),
+        layer=_layer_answer(experiment),
     )
+
+
+def _layer_answer(experiment: Experiment) -> LayerAnswer | None:
+    layer, owned = experiment.policy.layer, experiment.layer_range
+    return None if layer is None or owned is None else LayerAnswer(name=layer.name, lo=owned.lo, hi=owned.hi)
 
 
 def is_over(experiment: Experiment) -> bool:

@@ -79,6 +79,8 @@ def headline(experiment: "ExperimentAnswer", now: datetime) -> list[str]:
         lines.append(f"{wish.who} asked for a rollback: {wish.why}")
     if experiment.wish is not None:
         lines.append(f"asked for and still to come: {experiment.wish.kind} ({words.wish(experiment.wish)})")
+    if (layer := words.layer(experiment)) is not None:
+        lines.append(layer)
     if experiment.stopped:
         lines.append(f"stopped: {', '.join(experiment.stopped)}")
     if experiment.waits_for:

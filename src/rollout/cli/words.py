@@ -58,6 +58,15 @@ def place(experiment: "ExperimentAnswer") -> str:
     return f"step {experiment.step} of {experiment.steps} at {weight(experiment.weight_bp)}"
 
 
+def layer(experiment: "ExperimentAnswer") -> str | None:
+    """Say which buckets of its layer a run has, and how `rollout assign` is told of them."""
+    owned = experiment.layer
+    if owned is None:
+        return None
+    size = f"buckets {owned.lo:,} to {owned.hi - 1:,} ({weight(owned.hi - owned.lo)})"
+    return f"layer {owned.name}: {size}, as in `rollout assign --layer-from {owned.lo / 100:g}`"
+
+
 def reason(said: "DecisionAnswer | EntryAnswer") -> str:
     """Write a decision's reason: what it speaks of, and who asked for it."""
     about = ", ".join(part for part in (said.candidate, said.metric) if part is not None)

@@ -96,6 +96,14 @@ class LookAnswer(Answer):
     verdicts: tuple[VerdictAnswer, ...]
 
 
+class LayerAnswer(Answer):
+    """A run's own buckets of its layer, from its start to its end."""
+
+    name: str
+    lo: int = Field(description="The first of its buckets.")
+    hi: int = Field(description="The first bucket after them.")
+
+
 class ExperimentAnswer(Answer):
     """Where one experiment stands."""
 
@@ -123,6 +131,7 @@ class ExperimentAnswer(Answer):
     winner: str | None = Field(None, description="The version that was proven, once one is.")
     approved_by: tuple[str, ...] = Field((), description="Groups in whose name a person has approved.")
     waits_for: tuple[str, ...] = Field((), description="Groups whose approval is still to come.")
+    layer: LayerAnswer | None = Field(None, description="Its range of a layer, where it has one.")
 
 
 class ExperimentsAnswer(Answer):

@@ -6,7 +6,7 @@ import threading
 
 from rollout.controller.noting import Noting
 from rollout.domain.assignment import Placement
-from rollout.domain.experiment import Phase, split_of
+from rollout.domain.experiment import Phase, placement_of
 from rollout.errors import Problem, Retry, Stop
 from rollout.ports import Ledger, Published, Standing, Traffic, Unread
 
@@ -50,6 +50,6 @@ class Publishing:
             remedy = f"nothing is published, so that no route is lost; {one.problem.remedy}"
             raise Stop(Problem(one.problem.where, what, remedy))
         run = one.experiment
-        placement = None if run.phase is Phase.RETIRED else Placement(run.policy, run.revision, split_of(run))
+        placement = None if run.phase is Phase.RETIRED else placement_of(run)
         self._placed[run.uid] = placement
         return placement

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rollout.domain.layers import share_layer
 from rollout.domain.policy import WHOLE_BP, Policy
 from rollout.domain.written import weight
 
@@ -17,7 +18,7 @@ def beside(one: Policy, other: Policy) -> tuple[str, ...]:
 def _obstacles(one: Policy, other: Policy) -> Iterator[str]:
     if (one.host, one.path) == (other.host, other.path):
         yield f"both have the route {one.host or ''}{one.path}: only one of them can run at a time"
-    if _share_layer(one, other):
+    if share_layer(one, other):
         asked = sum(policy.layer.share_bp for policy in (one, other) if policy.layer is not None)
         if asked > WHOLE_BP:
             yield f"together they ask for {weight(asked)} of their layer: only one of them can run at a time"
@@ -26,10 +27,6 @@ def _obstacles(one: Policy, other: Policy) -> Iterator[str]:
 
 
 def _users(one: Policy, other: Policy) -> str:
-    if _share_layer(one, other):
+    if share_layer(one, other):
         return "both can run at a time: their layer keeps them apart, so no user is in both"
     return "both can run at a time: a user may be in both, and neither draw tells anything of the other"
-
-
-def _share_layer(one: Policy, other: Policy) -> bool:
-    return one.layer is not None and other.layer is not None and one.layer.name == other.layer.name

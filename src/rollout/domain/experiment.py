@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from rollout.domain.assignment import Split
+from rollout.domain.assignment import Placement, Split
+from rollout.domain.buckets import Range
 from rollout.domain.policy import MirrorStep, Policy, Step, Version
 from rollout.domain.wish import Approval, Wish
 
@@ -85,6 +86,8 @@ class Experiment:
     promote_attempt: int = 1
     """Counts how often the promote action was wanted; every attempt is a job of its own."""
     rollback_attempt: int = 1
+    layer_range: Range | None = None
+    """The buckets of its layer that are its own until its end; without a layer it needs none."""
 
     @property
     def current_step(self) -> MirrorStep | Step:
@@ -137,6 +140,12 @@ class Experiment:
             return False
         until_us = self.paused_us if self.is_paused_by_person and self.paused_us is not None else now_us
         return until_us - self.step_entered_us - self.excused_us >= at_most_s * SECOND_US
+
+
+def placement_of(experiment: Experiment) -> Placement:
+    """Return what the data plane should know of a run."""
+    run = experiment
+    return Placement(run.policy, run.revision, split_of(run), run.layer_range)
 
 
 def split_of(experiment: Experiment) -> Split:

@@ -22,8 +22,10 @@ def allot(policy: Policy, others: Iterable[Placement]) -> Range | None:
         return None
     taken, own = [], None
     for other in others:
-        if other.layer_range is None or other.policy.layer is None or other.policy.layer.name != layer.name:
+        if other.layer_range is None or not share_layer(policy, other.policy):
             continue
+        if other.policy.unit_header != policy.unit_header:
+            raise WrongTraffic(_other_units(policy, layer, other.policy))
         if other.policy.name == policy.name:
             own = other.layer_range
         else:
@@ -35,6 +37,11 @@ def allot(policy: Policy, others: Iterable[Placement]) -> Range | None:
         if any(gap.lo <= wanted.lo and wanted.hi <= gap.hi for gap in free):
             return wanted
     raise WrongTraffic(_full(policy, layer, free, taken))
+
+
+def share_layer(one: Policy, other: Policy) -> bool:
+    """Return whether a layer keeps two policies' units apart, whatever their salts."""
+    return one.layer is not None and other.layer is not None and one.layer.name == other.layer.name
 
 
 def free_ranges(taken: Sequence[Range]) -> tuple[Range, ...]:
@@ -59,6 +66,14 @@ def _full(policy: Policy, layer: Layer, free: Sequence[Range], taken: Sequence[P
         policy.name,
         f"layer '{layer.name}' has {left}, and {_percent(layer.share_bp)} is asked for",
         f"{smaller}wait until one of these ends: {names}",
+    )
+
+
+def _other_units(policy: Policy, layer: Layer, other: Policy) -> Problem:
+    return Problem(
+        policy.name,
+        f"layer '{layer.name}' sorts by {other.unit_header} for {other.name}, not by {policy.unit_header}",
+        "give all policies of a layer one unit",
     )
 
 

@@ -50,6 +50,8 @@ def revise(experiment: Experiment, wanted: Policy, now_us: int) -> Experiment | 
         fresh_us=now_us,
         rollback_wish=experiment.rollback_wish,
         wish=experiment.wish,
+        # A changed layer is for the ledger's keeper to allot: until then nobody takes part.
+        layer_range=experiment.layer_range if wanted.layer == policy.layer else None,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
+from rollout.domain.layers import share_layer
 from rollout.domain.policy import WHOLE_BP, Policy
 from rollout.policyfile.finding import Complaint, Finding, Path
 from rollout.policyfile.nodes import walk
@@ -47,7 +48,7 @@ def _twice(policies: Policies) -> Iterator[tuple[Reading, Complaint]]:
         for what, owned in OWNED.items():
             other, others_policy = first.setdefault((what, owned(policy)), (reading, policy))
             is_default = what == "salt" and policy.salt == policy.name and same_name
-            may_share = what == "salt" and _one_layer(policy, others_policy)
+            may_share = what == "salt" and share_layer(policy, others_policy)
             if other is not reading and not is_default and not may_share:
                 line = walk(other.root, _path(what, others_policy, other))[1]
                 what_is_wrong = f"two policies with one {what}: {other.file}:{line} has it too"
@@ -60,11 +61,6 @@ def _path(what: str, policy: Policy, reading: Reading) -> Path:
         path_is_written = policy.host is None or walk(reading.root, PATH)[0] is not None
         return PATH if path_is_written else HOST
     return {"name": NAME, "salt": SALT}[what]
-
-
-def _one_layer(policy: Policy, other: Policy) -> bool:
-    """Return whether a layer keeps two policies' units apart, whatever their salts."""
-    return policy.layer is not None and other.layer is not None and policy.layer.name == other.layer.name
 
 
 def _layers(policies: Policies) -> Iterator[tuple[Reading, Complaint]]:

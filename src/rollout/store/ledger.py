@@ -9,6 +9,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import NoResultFound
 from sqlmodel import Session, col, select
 
+from rollout.domain.buckets import Range
 from rollout.domain.decision import Decision, Reason
 from rollout.domain.experiment import ENDED, Experiment, Phase
 from rollout.domain.history import Entry
@@ -35,7 +36,9 @@ class SqlLedger:
         # What was read last of each run: the same version is never written twice.
         self._read: dict[str, Standing] = {}
 
-    def start(self, policy: Policy, now_us: int, *, text: str = "") -> Standing:
+    def start(
+        self, policy: Policy, now_us: int, *, text: str = "", layer_range: Range | None = None
+    ) -> Standing:
         """Record a new run of a policy, `text` as a person wrote it, and return how it stands.
 
         It takes the route over from the name's last run, which must have ended. Revisions count on from
@@ -55,6 +58,7 @@ class SqlLedger:
                 started_us=now_us,
                 step_entered_us=now_us,
                 fresh_us=now_us,
+                layer_range=layer_range,
             )
             for row in self._first_rows(experiment, text):
                 session.add(row)
