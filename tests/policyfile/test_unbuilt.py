@@ -14,7 +14,7 @@ MEAN = "{name: m, role: observe, source: outcomes, type: mean, window: 1h}"
 SPENT = (
     "{name: m, role: guardrail, source: outcomes, type: mean, direction: increase, margin: 5%, window: 1h}"
 )
-FEATURES = {
+BUILT = {
     "spec.route.host": changed("{path: /churn}", "{path: /churn, host: a.example.com}"),
     "spec.candidates: more than one": changed("50%, hold", "25%, hold").replace(
         ONE, f'candidates: [{ONE.removeprefix("candidate: ")}, {{version: "3", url: "http://churn-v3:8000"}}]'
@@ -27,6 +27,8 @@ FEATURES = {
     "spec.assignment.layer": changed("salt:", "layer: {name: a, share: 50%}, salt:"),
     "spec.assignment.holdout": changed("salt:", "holdout: 1%, salt:"),
     "spec.assignment.match": changed("salt:", "match: [{header: x-tier, present: true}], salt:"),
+}
+FEATURES = {
     "covariates": changed("window: 24h", "window: 24h\n      covariate: {preWindow: 14d}"),
     "guardrails from outcomes": changed(
         "    - {name: errors",
@@ -70,7 +72,12 @@ def test_each_feature_is_asked_for_once() -> None:
 
 
 def test_everything_at_once_is_named_at_once() -> None:
-    assert set(asked(FULL)) > {"spec.assignment.layer", "spec.notify", "mirror steps"}
+    assert set(asked(FULL)) > {"warmup", "spec.notify", "mirror steps"}
+
+
+@pytest.mark.parametrize("feature", BUILT)
+def test_what_the_data_plane_does_is_no_longer_refused(feature: str) -> None:
+    assert asked(BUILT[feature]) == ()
 
 
 @pytest.mark.parametrize("name", ["first", "churn", "fraud"])

@@ -9,11 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from rollout.domain.metric import Metric, MetricType, Role
-from rollout.domain.policy import Policy, Version, WorkflowCall
-
-
-def _versions(policy: Policy) -> tuple[Version, ...]:
-    return (policy.baseline, *policy.candidates)
+from rollout.domain.policy import Policy, WorkflowCall
 
 
 def _has(policy: Policy, asks: Callable[[Metric], bool]) -> bool:
@@ -37,16 +33,6 @@ def _calls_workflows(policy: Policy) -> bool:
 
 
 UNBUILT: Final[tuple[tuple[str, Callable[[Policy], bool]], ...]] = (
-    ("spec.route.host", lambda policy: policy.host is not None),
-    ("spec.candidates: more than one", lambda policy: len(policy.candidates) > 1),
-    ("http2", lambda policy: any(version.http2 for version in _versions(policy))),
-    ("tls", lambda policy: any(version.tls is not None for version in _versions(policy))),
-    ("headers", lambda policy: any(version.headers for version in _versions(policy))),
-    ("credential", lambda policy: any(version.credential is not None for version in _versions(policy))),
-    ("healthCheck", lambda policy: any(version.health_check is not None for version in _versions(policy))),
-    ("spec.assignment.layer", lambda policy: policy.layer is not None),
-    ("spec.assignment.holdout", lambda policy: policy.holdout_bp > 0),
-    ("spec.assignment.match", lambda policy: bool(policy.match)),
     ("metrics of type mean", lambda policy: _has_type(policy, MetricType.MEAN)),
     ("metrics of type ratio", lambda policy: _has_type(policy, MetricType.RATIO)),
     ("metrics of type count", lambda policy: _has_type(policy, MetricType.COUNT)),
