@@ -14,7 +14,7 @@ from rollout.lake.query import Kind
 from rollout.lake.record import Recorder, write_exposures
 from rollout.store.counts import LARGEST_TABLE, Counts, Told
 from rollout.store.database import Database
-from tests.lake.histories import BEGIN_US, HASHING, Request, as_lines, split_at
+from tests.lake.histories import BEGIN_US, HASHING, Request, as_lines, splits_at
 
 NOW_US = BEGIN_US + 60_000_000
 LOG = "0123456789abcdef" * 2
@@ -55,7 +55,7 @@ def segment(lines: bytes) -> bytes:
     """Return what a node makes of lines."""
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "segment.parquet"
-        write_exposures(connect(), Recorder(HASHING, split_at).read(lines), path)
+        write_exposures(connect(), Recorder(HASHING, splits_at).read(lines), path)
         return path.read_bytes()
 
 

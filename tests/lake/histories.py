@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from hypothesis import strategies as st
 
 from rollout.domain.records import Run
@@ -14,9 +15,10 @@ from rollout.lake import segments
 from rollout.lake.engine import connect
 from rollout.lake.outcomes import Outcome, write_outcomes
 from rollout.lake.query import Closing, Kind
-from rollout.lake.record import Recorder, write_exposures
+from rollout.lake.record import UNKNOWN, Recorder, write_exposures
 from rollout.lake.segments import Segment
 from rollout.lake.units import UnitHash
+from rollout.stats.arrays import IntArray
 
 HASHING = UnitHash(b"a key for tests, of 32 bytes ok.")
 BEGIN_US = 86_400_000_000 * 20_000 - 12_000_000  # twelve seconds before midnight
@@ -50,6 +52,12 @@ def split_at(experiment: str, ts_us: int) -> int | None:
     if experiment == "ranker" and CHANGING_FROM_US <= ts_us < CHANGING_TO_US:
         return None
     return 1 if ts_us < CHANGING_FROM_US else 2
+
+
+def splits_at(experiment: str, ts_us: IntArray) -> IntArray:
+    """Return the same for many times."""
+    found = [split_at(experiment, at_us) for at_us in ts_us.tolist()]
+    return np.array([UNKNOWN if split is None else split for split in found], dtype=np.int64)
 
 
 # Sums of these meet every border to the microsecond: window, skew, grace, midnight, change of split.
@@ -120,7 +128,7 @@ def as_outcomes(told: Sequence[Told]) -> list[Outcome]:
 
 def file_exposures(folder: Path, requests: Sequence[Request], *, node: str, cuts: int = 1) -> None:
     """Put requests into a lake, as so many segments of one log."""
-    engine, recorder, log = connect(), Recorder(HASHING, split_at), "0" * 32
+    engine, recorder, log = connect(), Recorder(HASHING, splits_at), "0" * 32
     within = folder / Kind.EXPOSURES
     within.mkdir(parents=True, exist_ok=True)
     start = 0

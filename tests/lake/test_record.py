@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from rollout.errors import WrongSettings
+from rollout.lake.lines import times_us
 from rollout.lake.record import Recorder
 from rollout.lake.units import UnitHash
 from tests.lake.histories import HASHING, as_lines, request_at
 
-FAILED, LEFT = 10, 11
 
-
-def read(lines: bytes) -> tuple[list[tuple[object, ...]], int, int]:
-    found = Recorder(HASHING, lambda _experiment, _ts_us: 1).read(lines)
-    return [tuple(row) for row in found.rows], sum(found.others.values()), len(found.bad)
+def read(lines: bytes) -> tuple[list[dict[str, object]], int, int]:
+    """Return the rows that are kept, how many are only counted, and how many lines are bad."""
+    found = Recorder(HASHING, lambda _experiment, ts_us: np.ones_like(ts_us)).read(lines)
+    names = list(found.columns)
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*found.columns.values(), strict=True)]
+    for row in rows:
+        row["route"] = [column[row["route"]] for column in found.routes.values()][1:]
+    kept = [row for row in rows if row["known"]]
+    return kept, len(rows) - len(kept), len(found.bad)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +46,7 @@ def test_an_error_is_a_failure_of_the_first_attempt(
     code: int, flags: str, attempts: int, *, failed: bool, left: bool
 ) -> None:
     ((row,), _, _) = read(as_lines([request_at(0, code=code, flags=flags, att=attempts)]))
-    assert (row[FAILED], row[LEFT]) == (failed, left)
+    assert (row["first_failed"], row["left"]) == (failed, left)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +96,25 @@ def test_rows_are_kept_for_who_is_compared_and_all_else_is_counted(
 def test_a_wrong_field_makes_a_bad_line_and_never_a_wrong_row(change: dict[str, object]) -> None:
     good, _, _ = read(as_lines([request_at(1)]))
     assert read(as_lines([request_at(0, **change), request_at(1)])) == (good, 0, 1)
+
+
+def test_a_bad_line_is_set_aside_as_it_stood_and_alone() -> None:
+    good, wrong = as_lines([request_at(0)]), as_lines([request_at(1, route="a/b/c/d", more="column")])
+    recorder = Recorder(HASHING, lambda _experiment, ts_us: np.ones_like(ts_us))
+    for torn in (b"", b"{torn\n"):
+        found = recorder.read(good + torn + wrong + good)
+        assert found.bad == [*torn.splitlines(), wrong.rstrip(b"\n")]
+        assert len(found.columns["ts_us"]) == 2
+
+
+def test_times_are_the_same_one_by_one_and_all_at_once() -> None:
+    texts = ["1700000000.123456", "0000000001.000000", "9999999999.999999"]
+    assert times_us(texts).tolist() == [1_700_000_000_123_456, 1_000_000, 9_999_999_999_999_999]
+    # Of these, one's seventh decimal would fit the other's missing digit.
+    assert times_us(["1700000000.1234567", "700000000.123456"]).tolist() == [-1, 700_000_000_123_456]
+    assert times_us([*texts, "1.000000"]).tolist() == [*times_us(texts).tolist(), 1_000_000]
+    for wrong in ("1700000000,123456", "170000000.1234567", "1700000000.12345\u0661", "-700000000.123456"):
+        assert times_us([texts[0], wrong]).tolist() == [1_700_000_000_123_456, -1]
 
 
 def test_bad_lines_are_counted_and_what_stands_behind_a_torn_one_is_kept() -> None:

@@ -16,7 +16,7 @@ from rollout.lake.units import UnitHash
 
 def exposures(hashing: UnitHash, history: SplitHistory) -> Converter:
     """Return the converter of Envoy's access log; each record gets the split that was live at its begin."""
-    engine, recorder = connect(), Recorder(hashing, history.split_at)
+    engine, recorder = connect(), Recorder(hashing, history.splits_at)
 
     def convert(lines: bytes) -> tuple[bytes, list[bytes]]:
         history.refresh()

@@ -12,7 +12,7 @@ from rollout import logs
 from rollout.agent.log import Log, Part
 from rollout.agent.losses import ANYBODY, Loss, Losses
 from rollout.agent.offsets import Offsets, first_line, tail_before
-from rollout.lake.record import request_of
+from rollout.lake.lines import request_of
 
 LARGEST_UNSENT: Final = 4 * 2**30
 LEAST_FREE: Final = 256 * 2**20

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from bisect import bisect_right
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from rollout.lake import segments
+from rollout.lake.record import UNKNOWN
+from rollout.stats.arrays import IntArray
 
 LARGEST_BYTES: Final = 2**20
 """Beyond it the journal is rewritten when the publisher opens it."""
@@ -77,7 +79,7 @@ class SplitHistory:
         self._file = file
         self._seen: tuple[int, int, int] | None = None
         self._times: dict[str, list[int]] = {}
-        self._splits: dict[str, list[int | None]] = {}
+        self._splits: dict[str, list[int]] = {}
 
     def refresh(self) -> None:
         """Take in what was appended."""
@@ -94,13 +96,18 @@ class SplitHistory:
             times = self._times.setdefault(entry.experiment, [])
             # The order of the lines is what happened; a clock set back must not change it.
             times.append(max(entry.ts_us, times[-1] if times else entry.ts_us))
-            known = entry.split if entry.event is Event.ACKNOWLEDGED else None
+            known = entry.split if entry.event is Event.ACKNOWLEDGED else UNKNOWN
             self._splits.setdefault(entry.experiment, []).append(known)
 
     def split_at(self, experiment: str, ts_us: int) -> int | None:
         """Return the split that was acknowledged at a time; nothing before the first, and during a change."""
-        place = bisect_right(self._times.get(experiment, ()), ts_us)
-        return self._splits[experiment][place - 1] if place else None
+        (split,) = self.splits_at(experiment, np.array([ts_us])).tolist()
+        return None if split == UNKNOWN else split
+
+    def splits_at(self, experiment: str, ts_us: IntArray) -> IntArray:
+        """Return the same for many times, as a column: `UNKNOWN` stands for nothing."""
+        places = np.searchsorted(self._times.get(experiment, []), ts_us, side="right")
+        return np.array([UNKNOWN, *self._splits.get(experiment, [])], dtype=np.int64)[places]
 
 
 def _entries(file: Path) -> list[Entry]:

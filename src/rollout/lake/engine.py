@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -22,11 +23,16 @@ def quoted(path: Path) -> str:
 
 
 def write_columns(
-    engine: duckdb.DuckDBPyConnection, columns: dict[str, NDArray[np.generic]], select: str, path: Path
+    engine: duckdb.DuckDBPyConnection,
+    tables: Mapping[str, dict[str, NDArray[np.generic]]],
+    select: str,
+    path: Path,
 ) -> None:
-    """Write columns as a Parquet file; `select` gives them their final types, from the table `columns`."""
-    engine.register("columns", columns)
+    """Write columns as a Parquet file; `select` gives them their final types, from the tables named."""
+    for name, columns in tables.items():
+        engine.register(name, columns)
     try:
         engine.execute(f"COPY ({select}) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)")
     finally:
-        engine.unregister("columns")
+        for name in tables:
+            engine.unregister(name)

@@ -58,5 +58,5 @@ def write_outcomes(engine: duckdb.DuckDBPyConnection, outcomes: Sequence[Outcome
         "value_u": np.array([one.value_u for one in outcomes], dtype=np.int64),
         "idem_key": np.array([one.idem_key for one in outcomes], dtype=np.int64),
     }
-    write_columns(engine, columns, SELECT, path)
+    write_columns(engine, {"columns": columns}, SELECT, path)
     return len(outcomes)

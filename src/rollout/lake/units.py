@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from rollout.errors import Problem, WrongSettings
+from rollout.stats.arrays import BoolArray, IntArray
 
 BLANKS = b" \t"
 SHORTEST_KEY = 16
@@ -37,9 +41,27 @@ class UnitHash:
         text = b"" if raw is None else raw.encode().strip(BLANKS)
         return self._number(text) if text else None
 
+    def units(self, raw: Sequence[str | None]) -> tuple[IntArray, BoolArray]:
+        """Return many units as `unit` does, and which of them are units."""
+        texts = [b"" if one is None else one.encode().strip(BLANKS) for one in raw]
+        keyed = self._keyed
+        digests = []
+        for text in texts:
+            hashing = keyed.copy()
+            hashing.update(text)
+            digests.append(hashing.digest())
+        numbers = np.frombuffer(b"".join(digests), dtype=">i8").astype(np.int64)
+        known = np.fromiter(map(bool, texts), dtype=np.bool_, count=len(texts))
+        return np.where(known, numbers, 0), known
+
     def key_of(self, text: str) -> int:
         """Return an idempotency key as a number: applications put ids into these too."""
         return self._number(b"key:" + text.encode())
+
+    @property
+    def _keyed(self) -> hashlib.blake2b:
+        """A hash that has taken in the key: a copy of it costs less than taking it in again."""
+        return hashlib.blake2b(digest_size=8, key=self.key)
 
     def _number(self, text: bytes) -> int:
         digest = hashlib.blake2b(text, digest_size=8, key=self.key).digest()
