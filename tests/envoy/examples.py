@@ -58,6 +58,14 @@ def running(
         yield proxy, port
 
 
+def shown(folder: Path, path: str) -> str:
+    """Return a page of Envoy's administration."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(folder / "admin.sock"))
+        connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        return connection.makefile(encoding="utf-8").read()
+
+
 def until(holds: Callable[[], bool], limit_s: float = LIMIT_S) -> bool:
     """Wait until something holds; return whether it did."""
     deadline = time.monotonic() + limit_s

@@ -14,11 +14,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-class Answering(asyncio.Protocol):
-    """Answers every request without a body alike; a brief one says only whether anything forged arrived."""
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a server answers; a brief one says only whether anything forged arrived."""
 
-    def __init__(self, name: str, status: int, delay_s: float, *, is_brief: bool) -> None:
-        self.name, self.status, self.delay_s, self.is_brief = name, status, delay_s, is_brief
+    name: str
+    status: int
+    delay_s: float
+    is_brief: bool
+    record: str | None
+    """The file that each request's headers are appended to."""
+
+
+class Answering(asyncio.Protocol):
+    """Answers every request without a body alike."""
+
+    def __init__(self, manner: Manner) -> None:
+        self.manner = manner
         self.received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -28,33 +40,32 @@ class Answering(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         *heads, self.received = (self.received + data).split(b"\r\n\r\n")
         for head in heads:
-            if self.is_brief:
+            if self.manner.is_brief:
                 self.write(b"forged" if b"forged" in head else b"")
-                continue
-            asyncio.get_running_loop().call_later(self.delay_s, self.answer, head)
+            else:
+                asyncio.get_running_loop().call_later(self.manner.delay_s, self.answer, head)
 
     def answer(self, head: bytes) -> None:
-        lines = head.decode(errors="replace").split("\r\n")[1:]
+        first, *lines = head.decode(errors="replace").split("\r\n")
         headers = {line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in lines}
-        body = json.dumps({"name": self.name, "headers": headers}).encode()
-        self.write(body)
+        headers[":path"] = first.split(" ")[1]
+        if self.manner.record is not None:
+            with Path(self.manner.record).open("a", encoding="utf-8") as record:
+                record.write(json.dumps(headers) + "\n")
+        self.write(json.dumps({"name": self.manner.name, "headers": headers}).encode())
 
     def write(self, body: bytes) -> None:
-        start = (
-            f"HTTP/1.1 {self.status} -\r\nx-rollout-variant: forged\r\ncontent-length: {len(body)}\r\n\r\n"
-        )
-        self.transport.write(start.encode() + body)
+        first = f"HTTP/1.1 {self.manner.status} -\r\nx-rollout-variant: forged\r\n"
+        self.transport.write(f"{first}content-length: {len(body)}\r\n\r\n".encode() + body)
 
 
-async def serve(name: str, status: int, delay_s: float, certificate: str | None, *, is_brief: bool) -> None:
+async def serve(manner: Manner, certificate: str | None) -> None:
     loop = asyncio.get_running_loop()
     context = None
     if certificate is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate)
-    server = await loop.create_server(
-        lambda: Answering(name, status, delay_s, is_brief=is_brief), "127.0.0.1", 0, backlog=1024, ssl=context
-    )
+    server = await loop.create_server(lambda: Answering(manner), "127.0.0.1", 0, backlog=1024, ssl=context)
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 (whoever started us reads it)
     await server.serve_forever()
 
@@ -72,17 +83,19 @@ class Upstream:
 
 
 @contextmanager
-def serving(
+def serving(  # noqa: PLR0913 (each has a default)
     name: str,
     *,
     status: int = 200,
     delay_s: float = 0.0,
     is_brief: bool = False,
+    record: Path | None = None,
     certificate: Path | None = None,
 ) -> Iterator[Upstream]:
     """Run a server; with a certificate (and its key, in one PEM file) it speaks TLS."""
     arguments = ["--name", name, "--status", str(status), "--delay-s", str(delay_s)]
     arguments += ["--brief"] if is_brief else []
+    arguments += [] if record is None else ["--record", str(record)]
     arguments += [] if certificate is None else ["--certificate", str(certificate)]
     process = subprocess.Popen(
         [sys.executable, Path(__file__), *arguments], stdout=subprocess.PIPE, text=True
@@ -101,6 +114,8 @@ if __name__ == "__main__":
     parser.add_argument("--status", type=int, required=True)
     parser.add_argument("--delay-s", type=float, required=True)
     parser.add_argument("--brief", action="store_true")
+    parser.add_argument("--record")
     parser.add_argument("--certificate")
     chosen = parser.parse_args()
-    asyncio.run(serve(chosen.name, chosen.status, chosen.delay_s, chosen.certificate, is_brief=chosen.brief))
+    chosen_manner = Manner(chosen.name, chosen.status, chosen.delay_s, chosen.brief, chosen.record)
+    asyncio.run(serve(chosen_manner, chosen.certificate))
