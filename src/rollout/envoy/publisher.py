@@ -136,7 +136,8 @@ class Publisher:
         self._stand_ins = self._standing_in(placements, names)
         whole = [*placements, *self._stand_ins]
         structure = tuple(map(_structure, whole))
-        held = {name: one for name, one in self._acknowledged.items() if _structure(one) in structure}
+        wished = dict(zip((one.policy.name for one in whole), structure, strict=True))
+        held = {n: one for n, one in self._acknowledged.items() if wished.get(n) == _structure(one)}
         self._acknowledged = held
         try:
             wanted = self._wanted(whole, structure)
