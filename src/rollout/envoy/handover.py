@@ -68,18 +68,19 @@ class Handover:
         self._files.write(document)
         for _ in self._patience.tries(ACKNOWLEDGED_WITHIN_S):
             try:
-                reading = self._admin.reading(kind)
+                is_served = self._serves(document) and self._is_usable(kind)
+                is_refused = not is_served and self._admin.refusals(kind) > refusals
             except AdminSilent:
                 if self._process.gave_up:
                     return Fault(NO_LIFE, is_content=False)
                 refusals = 0  # a new life counts from zero
                 continue
-            if reading.version == document.version and reading.warming == 0:
+            if is_served:
                 self._files.keep(kind)
                 self.configuration = self.configuration.having(document)
                 self._hearing.acknowledged(self.live)
                 return None
-            if reading.refusals > refusals:
+            if is_refused:
                 self._files.restore(kind)
                 return Fault(f"{kind.file_name}: {self._reason_after(log_position)}")
             meanwhile()
@@ -94,13 +95,19 @@ class Handover:
         self._looked_at = self._patience.now()
         held = [self.configuration.of_kind(kind) for kind in Kind]
         try:
-            return tuple(one for one in held if self._admin.reading(one.kind).version != one.version)
+            return tuple(one for one in held if not self._serves(one))
         except AdminSilent:
             return tuple(held)  # each waits for the next life
 
+    def _serves(self, document: Document) -> bool:
+        return self._admin.version(document.kind) == document.version
+
+    def _is_usable(self, kind: Kind) -> bool:
+        return kind is not Kind.CLUSTERS or self._admin.warming() == 0
+
     def _refusals(self, kind: Kind) -> int:
         try:
-            return self._admin.reading(kind).refusals
+            return self._admin.refusals(kind)
         except AdminSilent:
             return 0
 

@@ -175,7 +175,7 @@ class Proxy:
         self._process.start()
         self._await_ready(self._admin)
         for kind in Kind:
-            if self._admin.reading(kind).version == configuration.of_kind(kind).version:
+            if self._admin.version(kind) == configuration.of_kind(kind).version:
                 files.keep(kind)
             else:
                 raise self._failure(f"Envoy does not take the last good {kind.file_name}")
