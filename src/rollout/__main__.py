@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rollout.api.allowance import Reporting
+    from rollout.cli.invocation import ProxyAsked, RunningProxy
     from rollout.domain.judge import Patience
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells word it
@@ -22,11 +23,18 @@ def _open_house(
     reporting: "Reporting | None" = None,
 ) -> "AbstractContextManager[None]":
     """Open the whole house; only now are its parts imported."""
-    from rollout.wiring import open_house  # noqa: PLC0415
+    from rollout.wiring.house import open_house  # noqa: PLC0415
 
     return open_house(
         folder, proxy_port=proxy_port, control_port=control_port, patience=patience, reporting=reporting
     )
+
+
+def _open_proxy(asked: "ProxyAsked") -> "AbstractContextManager[RunningProxy]":
+    """Open a node; only now are its parts imported."""
+    from rollout.wiring.proxy import open_proxy  # noqa: PLC0415
+
+    return open_proxy(asked)
 
 
 def main() -> None:
@@ -35,7 +43,7 @@ def main() -> None:
         # Imported here, so that an interrupt during the imports shows no traceback either.
         from rollout.cli.run import run  # noqa: PLC0415
 
-        code = run(sys.argv[1:], _open_house)
+        code = run(sys.argv[1:], _open_house, _open_proxy)
     except KeyboardInterrupt:
         code = INTERRUPTED
     sys.exit(code)

@@ -14,7 +14,7 @@ from rollout.cli.up import wait_until_told
 from rollout.controller.reconcile import Point
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.judge import Patience
-from rollout.wiring import open_house
+from rollout.wiring.house import open_house
 
 PATIENCE = Patience(stale_after_us=15_000_000, grace_us=1_000_000)
 MOVING = {Phase.PROMOTING, Phase.ROLLING_BACK}

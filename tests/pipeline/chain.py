@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,11 +12,12 @@ from typing import Final
 import httpx
 
 from rollout.agent import converters, uplink
+from rollout.agent.applier import Applier
 from rollout.agent.journal import Journal, SplitHistory
 from rollout.agent.log import Log
 from rollout.agent.recorder import Recorder, Stream
 from rollout.agent.spool import Spool
-from rollout.agent.traffic import NodeTraffic
+from rollout.agent.traffic import Stamps
 from rollout.agent.uplink import Uplink
 from rollout.api.access import application_of, bearer
 from rollout.api.allowance import Allowance
@@ -29,10 +30,13 @@ from rollout.controller.reconcile import Reconciler, World
 from rollout.domain.assignment import Placement
 from rollout.domain.policy import Policy
 from rollout.envoy.publication import Acknowledged, Live
+from rollout.fleet.fleet import Fleet
+from rollout.fleet.snapshot import read_snapshot
 from rollout.intake.evidence import RecordedEvidence
 from rollout.intake.intake import Intake
 from rollout.lake.query import Kind, Lake
 from rollout.policyfile.digest import digest
+from rollout.ports import Published
 from rollout.store.counts import Counts
 from rollout.store.database import Database
 from rollout.store.ledger import SqlLedger
@@ -63,12 +67,59 @@ class Clock:
 class Proxy:
     """Follows every publication at once, as Envoy does within milliseconds."""
 
-    live: dict[str, Placement] = field(default_factory=dict)
+    stamps: Stamps
+    placed: dict[str, Placement] = field(default_factory=dict)
+    starts: int = 1
+    has_failed: bool = False
 
-    def publish(self, placements: Sequence[Placement]) -> Acknowledged:
+    @property
+    def standing(self) -> tuple[Placement, ...]:
+        """All that is served."""
+        return tuple(self.placed.values())
+
+    @property
+    def live(self) -> Live:
+        """What an Envoy would say."""
+        splits = {(one.policy.name, one.revision): one.split for one in self.standing}
+        return Live("", "", str(splits), splits)
+
+    def served(self, placements: Sequence[Placement]) -> tuple[Placement, ...]:
+        """Return which of these are served."""
+        return tuple(one for one in placements if self.placed.get(one.policy.name) == one)
+
+    def publish(
+        self,
+        placements: Sequence[Placement],
+        *,
+        newest: Callable[[], Sequence[Placement]],
+        kept: Collection[str],
+    ) -> Acknowledged:
         """Serve these placements from now on."""
-        self.live = {placement.policy.name: placement for placement in placements}
-        return Acknowledged(Live("", "", "", {}))
+        assert newest() is placements
+        assert not kept
+        self.placed = {placement.policy.name: placement for placement in placements}
+        self.stamps.writing(self.live)
+        self.stamps.acknowledged(self.live)
+        return Acknowledged(self.live)
+
+
+@dataclass(frozen=True)
+class Straight:
+    """The way from the controller to a node and back, without a network."""
+
+    fleet: Fleet
+    applier: Applier
+
+    def publish(self, placements: tuple[Placement, ...]) -> Published:
+        """Want these placements, have the node follow, and hear how it stands."""
+        self.fleet.publish(placements)
+        wanted = self.fleet.wanted
+        assert wanted is not None
+        if self.applier.newest is None or wanted.version != self.applier.newest.version:
+            self.applier.take(read_snapshot(wanted.text()))
+            self.applier.step()
+        self.fleet.told(NODE, self.applier.state())
+        return self.fleet.publish(placements)
 
 
 @dataclass(frozen=True)
@@ -106,7 +157,7 @@ class Chain:
 @contextmanager
 def built(folder: Path, policies: Sequence[Policy], *, begin_us: int) -> Iterator[Chain]:
     """Yield a chain in which a run of every policy has been started."""
-    clock, proxy, numbers = Clock(begin_us), Proxy(), count(1)
+    clock, numbers = Clock(begin_us), count(1)
     journal, lake = folder / "node" / "splits.journal", folder / "lake"
     spooled, access = folder / "spool" / "outcomes.log", folder / "envoy" / "access.log"
     with ExitStack() as held:
@@ -142,7 +193,12 @@ def built(folder: Path, policies: Sequence[Policy], *, begin_us: int) -> Iterato
         )
         recorders = tuple(Recorder(stream, Uplink(client), now_us=clock.now) for stream in streams)
         readings = Readings(RecordedEvidence(counts, Lake(lake, threads=1), workers=Inline()))
-        traffic = NodeTraffic(proxy, Journal(journal), now_us=clock.now)
+        stamps = Stamps(Journal(journal), now_us=clock.now)
+        proxy = Proxy(stamps)
+        fleet = Fleet(
+            marked=lambda: (), now_us=clock.now, steady_s=lambda: clock.now() / 1e6, confirmed_within_s=0.0
+        )
+        traffic = Straight(fleet, Applier(proxy, stamps, folder / "node" / "snapshot.json"))
         access.touch()
         for policy in policies:
             ledger.start(policy, begin_us)

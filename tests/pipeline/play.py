@@ -92,7 +92,7 @@ def play(chain: Chain, lives: Sequence[Life], looks: int) -> Played:
 def _serve(chain: Chain, lives: Sequence[Life], written: Written, after_us: int, until_us: int) -> None:
     requests = []
     for life in lives:
-        placement = chain.proxy.live[life.policy.name]
+        placement = chain.proxy.placed[life.policy.name]
         for request, fails in life.requests(placement, after_us, until_us):
             requests.append(request)
             written.requests[str(request["route"])] += 1

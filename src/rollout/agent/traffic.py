@@ -1,67 +1,61 @@
-"""The controller's traffic on this node: splits go to Envoy, and the journal says which one was live when."""
+"""Which split this node's requests met, and when: noted before Envoy may use one, trusted after its word."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable
 
 from rollout.agent.journal import Journal
 from rollout.domain.assignment import Placement, Split
-from rollout.envoy.publication import Acknowledged, Refused
-from rollout.ports import Published
+from rollout.envoy.publication import Live
 
 
-class Publishing(Protocol):
-    """What is needed of the proxy."""
+class Stamps:
+    """Writes the journal of splits; `writing` and `acknowledged` are for the proxy to call."""
 
-    def publish(self, placements: Sequence[Placement]) -> Acknowledged | Refused:
-        """Make Envoy serve these placements and no others."""
-
-
-class NodeTraffic:
-    """Publishes to one Envoy, and notes each change of a split before and after it."""
-
-    def __init__(self, proxy: Publishing, journal: Journal, *, now_us: Callable[[], int]) -> None:
-        self._proxy, self._journal, self._now_us = proxy, journal, now_us
+    def __init__(self, journal: Journal, *, now_us: Callable[[], int]) -> None:
+        self._journal, self._now_us = journal, now_us
         self._turn = threading.Lock()
-        self._live: dict[str, int] = {}
-        self._served: frozenset[tuple[str, int, Split]] = frozenset()
+        self._revisions: dict[str, int] = {}
+        self._known: dict[str, int] = {}
+        """The split that is certain; of an experiment in a change, none is."""
+        self._written: str | None = None
         self.longest_request_us: int | None = None
-        """How long a request may take under anything published so far; unknown until then."""
+        """How long a request may take under anything followed so far; unknown until then."""
 
-    def serves(self, placement: Placement) -> bool:
-        """Return whether Envoy has confirmed this revision and split of a policy, and no other since."""
-        return _identity(placement) in self._served
-
-    def publish(self, placements: tuple[Placement, ...]) -> Published:
-        """Make Envoy follow these splits, and say whether it does."""
+    def follow(self, placements: Iterable[Placement]) -> None:
+        """Take note of these experiments from now on, and of no others."""
         with self._turn:
-            wanted = {placement.policy.name: placement.split.steps_on for placement in placements}
-            changed = {name: split for name, split in wanted.items() if self._live.get(name) != split}
-            timeouts_us = [int(placement.policy.resilience.timeout_s * 1e6) for placement in placements]
-            self.longest_request_us = max([self.longest_request_us or 0, *timeouts_us])
-            for name, split in changed.items():
-                self._journal.published(name, split, self._now_us())
-            # Some files may become live and others not: no change is certain until a publication succeeds.
-            self._live = {name: split for name, split in self._live.items() if name not in changed}
-            asked = frozenset(map(_identity, placements))
-            self._served &= asked
-            answer = self._proxy.publish(placements)
-            match answer:
-                case Acknowledged():
-                    self._live = wanted
-                    self._served = asked
-                    self._acknowledge(changed)
-                    return Published(is_live=True)
-                case Refused():
-                    self._served = frozenset()
-                    return Published(is_live=False, refusal=answer.reason)
+            found = tuple(placements)
+            self._revisions = {one.policy.name: one.revision for one in found}
+            self._known = {name: split for name, split in self._known.items() if name in self._revisions}
+            timeouts_us = [int(one.policy.resilience.timeout_s * 1e6) for one in found]
+            if timeouts_us:
+                self.longest_request_us = max(self.longest_request_us or 0, *timeouts_us)
 
-    def _acknowledge(self, changed: dict[str, int]) -> None:
-        for name, split in changed.items():
-            self._journal.acknowledged(name, split, self._now_us())
+    def writing(self, live: Live) -> None:
+        """Note the splits that Envoy may begin to use at any moment from now on."""
+        with self._turn:
+            self._written = live.weights
+            for name, split in self._splits(live):
+                if self._known.pop(name, None) != split:
+                    self._journal.published(name, split, self._now_us())
+                else:
+                    self._known[name] = split
 
+    def acknowledged(self, live: Live) -> None:
+        """Note the splits that Envoy uses by its own word, once that is about the weights written last."""
+        if live.weights == self._written:
+            self.settle(live)
 
-def _identity(placement: Placement) -> tuple[str, int, Split]:
-    return (placement.policy.name, placement.revision, placement.split)
+    def settle(self, live: Live) -> None:
+        """Note the splits that Envoy certainly uses."""
+        with self._turn:
+            for name, split in self._splits(live):
+                if self._known.get(name) != split:
+                    self._known[name] = split
+                    self._journal.acknowledged(name, split, self._now_us())
+
+    def _splits(self, live: Live) -> list[tuple[str, int]]:
+        revisions = self._revisions.items()
+        return [(name, live.splits.get((name, number), Split()).steps_on) for name, number in revisions]

@@ -34,8 +34,10 @@ class Cut(BaseModel):
     bad_lines: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
 
-def intake_router(intake: Intake, allowed: Callable[[Request], None]) -> APIRouter:
-    """Return the routes of an intake, for whom `allowed` lets in."""
+def intake_router(
+    intake: Intake, allowed: Callable[[Request], None], *, forget: Callable[[str], bool] = lambda _: False
+) -> APIRouter:
+    """Return the routes of an intake, for whom `allowed` lets in; `forget` hears of nodes that sign off."""
     router = APIRouter(prefix="/v1", dependencies=[Depends(allowed)], tags=["intake"])
 
     @router.post("/segments/{kind}/{node}/{log}")
@@ -54,9 +56,10 @@ def intake_router(intake: Intake, allowed: Callable[[Request], None]) -> APIRout
         return _answered(await run_in_threadpool(intake.accept, told, body))
 
     @router.delete("/nodes/{node}", status_code=status.HTTP_204_NO_CONTENT)
-    async def forget(node: NodeName) -> None:
-        if not await run_in_threadpool(intake.forget_node, node):
-            raise HTTPException(status.HTTP_404_NOT_FOUND, f"node '{node}' holds no watermark")
+    async def sign_off(node: NodeName) -> None:
+        was_seen = forget(node)
+        if not await run_in_threadpool(intake.forget_node, node) and not was_seen:
+            raise HTTPException(status.HTTP_404_NOT_FOUND, f"node '{node}' is not known")
 
     return router
 

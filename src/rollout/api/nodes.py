@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
 from rollout.api.body import read_body
@@ -17,6 +18,7 @@ from rollout.api.problems import Refusal, lowered
 from rollout.client.nodes import (
     LARGEST_STATE_BYTES,
     LONGEST_WAIT_S,
+    LossState,
     NodeAnswer,
     NodesAnswer,
     NodeState,
@@ -36,8 +38,14 @@ After = Annotated[str | None, Query(pattern=r"^[0-9a-f]{32}$", description="The 
 Wait = Annotated[float, Query(ge=0, le=LONGEST_WAIT_S, description="How long to wait for a newer one.")]
 
 
-def nodes_router(fleet: Fleet, unit_key: str, allowed: Callable[[Request], None]) -> APIRouter:
-    """Return the routes of nodes, for whom `allowed` lets in."""
+def nodes_router(
+    fleet: Fleet,
+    unit_key: str,
+    allowed: Callable[[Request], None],
+    *,
+    lost: Callable[[str, tuple[LossState, ...]], None],
+) -> APIRouter:
+    """Return the routes of nodes, for whom `allowed` lets in; `lost` notes for good what nodes lost."""
     router = APIRouter(prefix="/v1", dependencies=[Depends(allowed)], tags=["nodes"])
     waiting = _Waiting(fleet)
 
@@ -59,6 +67,8 @@ def nodes_router(fleet: Fleet, unit_key: str, allowed: Callable[[Request], None]
     @router.put("/nodes/{node}", status_code=HTTPStatus.NO_CONTENT)
     async def tell(node: NodeName, request: Request) -> None:
         state = _state(await read_body(request, LARGEST_STATE_BYTES))
+        if state.losses != fleet.losses(node):
+            await run_in_threadpool(lost, node, state.losses)
         try:
             fleet.told(node, state)
         except TooManyNodes:

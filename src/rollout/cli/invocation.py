@@ -1,6 +1,7 @@
 """What one run of the command carries: its name, its options, and the settings once a verb asks for them."""
 
 import os
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from rollout.agent.alone import Files
     from rollout.api.allowance import Reporting
     from rollout.domain.judge import Patience
     from rollout.settings import Color, Loaded, Settings
@@ -30,12 +32,48 @@ class HouseOpener(Protocol):
         """Return a context in which proxy, control plane and recorders run."""
 
 
+@dataclass(frozen=True, slots=True)
+class ProxyAsked:
+    """A node as the command line asks for it: it follows files, or a control plane when there are none."""
+
+    name: str
+    folder: "Path"
+    host: str
+    port: int
+    agent_port: int
+    control_url: str
+    token: str | None
+    files: "Files | None"
+    reporting: "Reporting"
+
+
+class RunningProxy(Protocol):
+    """A node that runs."""
+
+    def drain(self) -> None:
+        """Ask clients to leave as they come."""
+
+
+class ProxyOpener(Protocol):
+    """Opens a node in this process."""
+
+    def __call__(self, asked: ProxyAsked) -> "AbstractContextManager[RunningProxy]":
+        """Return a context in which Envoy and its node run."""
+
+
 class Invocation:
     """One run of the `rollout` command."""
 
-    def __init__(self, open_house: HouseOpener | None = None) -> None:
+    def __init__(self, open_house: HouseOpener | None = None, open_proxy: ProxyOpener | None = None) -> None:
         self.options: dict[str, object] = {}
-        self._open_house = open_house
+        self._open_house, self._open_proxy = open_house, open_proxy
+
+    @property
+    def open_proxy(self) -> ProxyOpener:
+        """What opens a node, for the verb that runs one."""
+        if self._open_proxy is None:
+            raise RuntimeError("this command was started without a proxy to open")
+        return self._open_proxy
 
     @property
     def open_house(self) -> HouseOpener:

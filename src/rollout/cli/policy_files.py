@@ -32,6 +32,12 @@ def read_all(names: Sequence[str]) -> "tuple[list[Reading], list[Problem]]":
     return readings, problems
 
 
+def files_of(names: Sequence[str]) -> list[Path]:
+    """Return the policy files that are there now."""
+    files, _ = _files(names)
+    return [file for file in files if file is not None]
+
+
 def policy_in(name: str) -> "Policy":
     """Return the policy of one file, or of standard input; raises every error that is in it."""
     return admitted(reading_in(name))

@@ -17,6 +17,7 @@ VERBS: Mapping[str, str] = {
     "explain": "rollout.cli.explain",
     "lint": "rollout.cli.lint",
     "plan": "rollout.cli.plan",
+    "proxy": "rollout.cli.proxy",
     "report": "rollout.cli.report",
     "rollback": "rollout.cli.rollback",
     "schema": "rollout.cli.schema",

@@ -3,12 +3,17 @@
 import signal
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from rollout.cli.invocation import Invocation, pass_invocation
 from rollout.cli.output import write
 from rollout.cli.root import epilog
+
+if TYPE_CHECKING:
+    from rollout.api.allowance import Reporting
+    from rollout.settings import Settings
 
 GRACE_S = 600.0
 STALE_S = 60.0
@@ -71,15 +76,9 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
 
     Everything listens on this machine only. Actions of policies run here, as whoever started this.
     """
-    from rollout.api.allowance import Reporting
     from rollout.domain.judge import Patience
 
-    settings = invocation.settings
-    reporting = Reporting(
-        tokens_file=settings.app_tokens_file and settings.app_tokens_file.expanduser(),
-        per_s=settings.outcome_rate,
-        burst=settings.outcome_burst,
-    )
+    reporting = reporting_of(invocation.settings)
     patience = Patience(stale_after_us=int(stale_s * 1e6), grace_us=int(grace_s * 1e6))
     home = folder.expanduser()
     with invocation.open_house(
@@ -92,6 +91,17 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         )
         wait_until_told()
     write("stopped\n")
+
+
+def reporting_of(settings: "Settings") -> "Reporting":
+    """Return who may report outcomes, and how many, as it is set."""
+    from rollout.api.allowance import Reporting
+
+    return Reporting(
+        tokens_file=settings.app_tokens_file and settings.app_tokens_file.expanduser(),
+        per_s=settings.outcome_rate,
+        burst=settings.outcome_burst,
+    )
 
 
 def wait_until_told() -> None:

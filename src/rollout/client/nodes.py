@@ -15,7 +15,7 @@ LONGEST_WAIT_S: Final = 30.0
 """How long a question for a newer snapshot may be kept waiting."""
 LARGEST_STATE_BYTES: Final = 2 * 1024 * 1024
 MAXIMUM_EXPERIMENTS: Final = 5_000
-MAXIMUM_LOSSES: Final = 1_000
+MAXIMUM_LOSSES: Final = 4_000
 MAXIMUM_REASON_CHARACTERS: Final = 1_000
 VERSION_CHARACTERS: Final = 32
 

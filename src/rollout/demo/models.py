@@ -38,9 +38,9 @@ class ModelServer:
         self._born_s = 0.0
         self._callers: set[asyncio.StreamWriter] = set()
 
-    async def open(self) -> str:
-        """Listen, and return the address."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=_LARGEST_HEAD)
+    async def open(self, port: int = 0) -> str:
+        """Listen, on a free port when none is given, and return the address."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, limit=_LARGEST_HEAD)
         self._born_s = asyncio.get_running_loop().time()
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 

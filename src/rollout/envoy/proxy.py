@@ -88,6 +88,11 @@ class Proxy:
         return self._process.starts
 
     @property
+    def is_ready(self) -> bool:
+        """Whether Envoy accepts requests and is not about to leave."""
+        return self._admin is not None and self._admin.is_ready()
+
+    @property
     def has_failed(self) -> bool:
         """Whether Envoy ended so often in a row that it is no longer started."""
         return self._process.gave_up
@@ -142,6 +147,12 @@ class Proxy:
         if self._admin is not None:
             with suppress(AdminSilent):  # a new life opens the log by name in any case
                 self._admin.reopen_logs()
+
+    def drain(self) -> None:
+        """Fail the health check and ask clients to leave as they come; nobody is refused for `DRAIN_S`."""
+        if self._admin is not None:
+            with suppress(AdminSilent):
+                self._admin.drain()
 
     def stop(self, *, drain_s: float = 0.0) -> None:
         """End Envoy; before, for up to `drain_s` (a whole drain: 5 s), ask clients to leave as they come."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from rollout.client.nodes import MAXIMUM_REASON_CHARACTERS, NodeState
+from rollout.client.nodes import MAXIMUM_REASON_CHARACTERS, LossState, NodeState
 from rollout.domain.assignment import Placement
 from rollout.fleet.snapshot import Known, Snapshot, Wanted
 from rollout.ports import Published
@@ -108,6 +108,12 @@ class Fleet:
             versions = frozenset(one.placement for one in state.live)
             self._seen[name] = Seen(name, state, self._now_us(), self._steady_s(), versions)
             self._changed.notify_all()
+
+    def losses(self, name: str) -> tuple[LossState, ...]:
+        """Return what a node said last that it lost."""
+        with self._changed:
+            seen = self._seen.get(name)
+            return () if seen is None or seen.state is None else seen.state.losses
 
     def forget(self, name: str) -> bool:
         """Expect nothing of a node any longer: it drained, or a person removed it. False when unknown."""

@@ -1,0 +1,116 @@
+"""A node's talk with its control plane: snapshots come, and how the node stands goes."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from rollout import logs
+from rollout.agent.applier import Applier
+from rollout.client.nodes import NodeState
+from rollout.errors import RolloutError
+from rollout.fleet.snapshot import NOTHING_KNOWN, WrongSnapshot, read_snapshot
+
+HEARTBEAT_S: Final = 2.0
+FIRST_PAUSE_S: Final = 0.1
+LONGEST_PAUSE_S: Final = 5.0
+_log = logs.get("node")
+
+
+class ControlPlane(Protocol):
+    """What is needed of the control plane."""
+
+    def snapshot(self, after: str | None, *, waits: bool = True) -> str | None:
+        """Return the text of a newer snapshot than this, once there is one."""
+
+    def tell(self, state: NodeState) -> None:
+        """Tell how the node stands."""
+
+
+class Link:
+    """Fetches for one applier and tells for it, each in a thread of its own; neither ends by itself."""
+
+    def __init__(
+        self,
+        plane: ControlPlane,
+        applier: Applier,
+        *,
+        state: Callable[[], NodeState],
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._plane, self._applier, self._state, self._chance = plane, applier, state, chance
+        self._due, self._stopping = threading.Event(), threading.Event()
+        self._said: dict[str, str] = {}
+        self.is_connected = False
+        """Whether the control plane answered last time."""
+
+    def changed(self) -> None:
+        """Tell at once how the node stands."""
+        self._due.set()
+
+    def stop(self) -> None:
+        """Let both go; an answer that is still waited for is no longer heard."""
+        self._stopping.set()
+        self._due.set()
+
+    def fetch(self) -> None:
+        """Take every newer snapshot as soon as there is one, until stopped."""
+        failures, is_garbled = 0, False
+        while not self._stopping.is_set():
+            newest = self._applier.newest
+            after = None if newest is None or is_garbled else newest.version
+            is_garbled = False
+            try:
+                content = self._plane.snapshot(after, waits=failures == 0)
+                if self._stopping.is_set():
+                    return
+                if content is not None:
+                    known = NOTHING_KNOWN if newest is None else newest.known
+                    self._applier.take(read_snapshot(content, known))
+            except WrongSnapshot as error:
+                is_garbled = True  # asked for whole next time
+                self._applier.refuse(str(error))
+            except RolloutError as error:
+                self.is_connected = False
+                self._say("snapshots", str(error))
+            else:
+                failures = 0
+                self._is_heard()
+                continue
+            failures += 1
+            self._stopping.wait(self._pause_s(failures))
+
+    def tell(self) -> None:
+        """Tell at every change and every two seconds how the node stands, until stopped."""
+        while not self._stopping.is_set():
+            try:
+                self._plane.tell(self._state())
+            except RolloutError as error:
+                self._say("states", str(error))
+            else:
+                self._say("states", "")
+            # Not in step with the other nodes, nor with their control plane's start.
+            self._due.wait(HEARTBEAT_S * (0.75 + 0.5 * self._chance()))
+            self._due.clear()
+
+    def _is_heard(self) -> None:
+        if not self.is_connected:
+            self.is_connected = True
+            self.changed()  # a control plane that has just begun knows nothing of us
+        self._say("snapshots", "")
+
+    def _pause_s(self, failures: int) -> float:
+        longest = min(FIRST_PAUSE_S * 2.0 ** min(failures, 20), LONGEST_PAUSE_S)
+        return longest * (0.5 + 0.5 * self._chance())
+
+    def _say(self, about: str, problem: str) -> None:
+        """Log a problem once, and once when it is over."""
+        if problem == self._said.get(about, ""):
+            return
+        self._said[about] = problem
+        if problem:
+            _log.warning("the control plane is not heard; what is served stays", about=about, problem=problem)
+        else:
+            _log.info("the control plane is heard again", about=about)

@@ -1,0 +1,45 @@
+"""The control plane as a node asks it: what to serve, under which key to hash, and how it stands."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote
+
+from rollout.client.connection import Connection, Request
+from rollout.client.nodes import LONGEST_WAIT_S, NodeState, UnitKeyAnswer
+
+ANSWERS_WITHIN_S: Final = 5.0
+"""Beyond what an answer may be kept waiting."""
+WAIT_S: Final = 25.0
+
+
+class Plane:
+    """One node's conversation with its control plane."""
+
+    def __init__(self, url: str, token: str, *, node: str, wait_s: float = WAIT_S) -> None:
+        self._node, self._wait_s = node, min(wait_s, LONGEST_WAIT_S)
+        self._asking = Connection(url, token=token, timeout_s=self._wait_s + ANSWERS_WITHIN_S)
+        self._telling = Connection(url, token=token, timeout_s=ANSWERS_WITHIN_S)
+
+    def close(self) -> None:
+        """Give back what the connections hold."""
+        self._asking.close()
+        self._telling.close()
+
+    def snapshot(self, after: str | None, *, waits: bool = True) -> str | None:
+        """Return the text of a newer snapshot than this, once there is one, or nothing when none came."""
+        query: dict[str, str | int] = {"node": self._node, "wait_s": str(self._wait_s if waits else 0)}
+        if after is not None:
+            query["after"] = after
+        content = self._asking.send(Request("GET", "/v1/snapshot", query)).content
+        return content.decode() if content else None
+
+    def unit_key(self) -> bytes:
+        """Return the key under which every node hashes unit ids."""
+        return bytes.fromhex(self._telling.ask(Request("GET", "/v1/unit-key"), UnitKeyAnswer).key)
+
+    def tell(self, state: NodeState) -> None:
+        """Tell how the node stands."""
+        content = state.model_dump_json(exclude_defaults=True).encode()
+        path = f"/v1/nodes/{quote(self._node, safe='')}"
+        self._telling.send(Request("PUT", path, content=content, content_type="application/json"))
