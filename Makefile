@@ -71,6 +71,7 @@ docs: setup ## Write the pages that are made from the code
 	@$(PY) scripts/policy_keys.py > docs/policy.md.new
 	@mv docs/policy.md.new docs/policy.md
 	@$(PY) -m tests.golden.peers --write-docs
+	@$(PY) -m tests.envoy.drawing
 
 lock: ## Renew requirements.lock from pyproject.toml (ARGS=--upgrade: the newest releases it allows)
 	@scripts/lock.sh $(ARGS)

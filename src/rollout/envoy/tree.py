@@ -31,7 +31,7 @@ def tree(placement: Placement) -> JsonObject:
     conditions = [matchers.condition_holds(condition) for condition in placement.policy.match]
     if not conditions:
         return _first_of(everyone, outside)
-    return _first_of([_entry(matchers.all_of(*conditions), _matcher(everyone, outside))], outside)
+    return _first_of([_entry(matchers.all_of(*conditions), _matcher(everyone))], outside)
 
 
 def _promotions(placement: Placement) -> list[JsonObject]:
