@@ -20,7 +20,7 @@ PAGE: Final = ROOT / "docs" / "data-plane.md"
 GOLDEN: Final = ROOT / "tests" / "envoy" / "golden"
 DRAWN: Final = "everything"
 BEGIN, END = "```text\na request\n", "```\n"
-COLUMN: Final = 64
+COLUMN: Final = 66
 """Where a line says to which route it leads, unless its question is longer."""
 ANY: Final = "any other host"
 NOBODY: Final = "404: nobody's"

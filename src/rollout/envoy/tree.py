@@ -25,52 +25,58 @@ from rollout.envoy.weights import mirror_key, promoted_key, released_key, step_k
 
 
 def tree(placement: Placement) -> JsonObject:
-    """Return the matcher of every request to a policy's path; who does not match is nobody's to compare."""
-    everyone = _promotions(placement) + _trial(placement)
-    outside = leaf_action(placement, Leaf.OUTSIDE)
-    conditions = [matchers.condition_holds(condition) for condition in placement.policy.match]
-    if not conditions:
-        return _first_of(everyone, outside)
-    return _first_of([_entry(matchers.all_of(*conditions), _matcher(everyone))], outside)
+    """Return the matcher of every request to a policy's path; what leads nowhere ends outside."""
+    policy = placement.policy
+    named = matchers.unit_present(policy.unit_header, seed_of(HOLDOUT_SALT), policy.holdout_bp)
+    asked = [_release(placement), _entry(named, _tried_on(placement))]
+    conditions = [matchers.condition_holds(condition) for condition in policy.match]
+    if conditions:
+        asked = [_entry(matchers.all_of(*conditions), _matcher(asked))]
+    return _first_of(asked, leaf_action(placement, Leaf.OUTSIDE))
+
+
+def _release(placement: Placement) -> JsonObject:
+    """Return who gets the winner after the watch: whoever matches, and so it is asked before all else."""
+    name, revision = placement.policy.name, placement.revision
+    winners = [
+        _entry(
+            matchers.key_is_on(matchers.PATH, promoted_key(name, revision, arm)),
+            leaf_action(placement, Leaf.PROMOTED, arm),
+        )
+        for arm in range(1, placement.policy.arms)
+    ]
+    return _entry(matchers.key_is_on(matchers.PATH, released_key(name, revision)), _matcher(winners))
 
 
 def _promotions(placement: Placement) -> list[JsonObject]:
-    """Return, for each candidate, who gets it once it is promoted; asked of every request that matches."""
-    policy, revision, unit = placement.policy, placement.revision, placement.policy.unit_header
-    held_back = leaf_action(placement, Leaf.HOLD_BACK)
-    outside = leaf_action(placement, Leaf.OUTSIDE)
-    released = matchers.key_is_on(matchers.PATH, released_key(policy.name, revision))
-    others = matchers.bucket_at_least(unit, arm_seed(policy), HOLD_BACK_BUCKETS)
-    found = []
-    for arm in range(1, policy.arms):
-        promoted = leaf_action(placement, Leaf.PROMOTED, arm)
-        who = [
-            _entry(released, promoted),
-            _entry(_tried_on(placement), _matcher([_entry(others, promoted)], held_back)),
-        ]
-        key = promoted_key(policy.name, revision, arm)
-        found.append(_entry(matchers.key_is_on(matchers.PATH, key), _matcher(who, outside)))
-    return found
-
-
-def _trial(placement: Placement) -> list[JsonObject]:
-    """Return what happens while it is tried; without a range of its layer, nobody takes part."""
+    """Return, for each candidate, who gets it once it is promoted, in the layer's share or not."""
     policy, unit = placement.policy, placement.policy.unit_header
-    if policy.layer is not None and placement.layer_range is None:
-        return []
-    share: list[JsonObject] = []
-    if policy.layer is not None and placement.layer_range is not None:
-        seed = seed_of(layer_salt(policy.layer.name))
-        share = matchers.bucket_within(unit, seed, placement.layer_range.lo, placement.layer_range.hi)
-    eligible = matchers.all_of(_tried_on(placement), *share)
-    places = [*_arms(placement), *_mirrors(placement)]
-    return [_entry(eligible, _matcher(places, leaf_action(placement, Leaf.REST)))]
+    held_back = leaf_action(placement, Leaf.HOLD_BACK)
+    others = matchers.bucket_at_least(unit, arm_seed(policy), HOLD_BACK_BUCKETS)
+    return [
+        _entry(
+            matchers.key_is_on(unit, promoted_key(policy.name, placement.revision, arm)),
+            _matcher([_entry(others, leaf_action(placement, Leaf.PROMOTED, arm))], held_back),
+        )
+        for arm in range(1, policy.arms)
+    ]
 
 
 def _tried_on(placement: Placement) -> JsonObject:
-    """Hold for a unit that is named and not held out."""
-    policy = placement.policy
-    return matchers.unit_present(policy.unit_header, seed_of(HOLDOUT_SALT), policy.holdout_bp)
+    """Return what becomes of a unit that is named and not held out: a winner, or its part in the trial."""
+    layer, own, promotions = placement.policy.layer, placement.layer_range, _promotions(placement)
+    places = [*_arms(placement), *_mirrors(placement)]
+    rest = leaf_action(placement, Leaf.REST)
+    if layer is None:
+        return _matcher([*promotions, *places], rest)
+    if own is None:  # no part of its layer is its own, so nobody takes part
+        return _matcher(promotions)
+    seed = seed_of(layer_salt(layer.name))
+    share = matchers.all_of(
+        matchers.bucket_at_least(placement.policy.unit_header, seed, own.lo),
+        *matchers.bucket_below(placement.policy.unit_header, seed, own.hi),
+    )
+    return _matcher([*promotions, _entry(share, _matcher(places, rest))])
 
 
 def _arms(placement: Placement) -> Iterable[JsonObject]:
