@@ -78,6 +78,7 @@ def test_who_waits_is_woken_by_a_change(plane: Nodes) -> None:
     text = asking.snapshot(first.version)
     assert read_snapshot(text or "", first.known).placements == (moved,)
     change.join()
+    asking.close_asking()
     asking.close()
 
 
@@ -100,6 +101,7 @@ def test_a_closed_fleet_keeps_nobody(plane: Nodes) -> None:
     asking = Plane(plane.url, TOKEN, node="n", wait_s=25.0)
     assert asking.snapshot(wanted.version) is None
     ending.join()
+    asking.close_asking()
     asking.close()
 
 
@@ -127,11 +129,10 @@ def test_nobody_comes_in_without_the_token(plane: Nodes, method: str, path: str)
         answer = caller.request(method, path, json={})
     assert answer.status_code == 401
     assert KEY not in answer.text
-    with (
-        closing(Plane(plane.url, "another token, as long", node="n")) as stranger,
-        pytest.raises(RequestRefused, match="token was refused"),
-    ):
+    stranger = Plane(plane.url, "another token, as long", node="n")
+    with closing(stranger), pytest.raises(RequestRefused, match="token was refused"):
         stranger.unit_key()
+    stranger.close_asking()
 
 
 def test_a_node_tells_and_is_seen_and_signs_off(plane: Nodes) -> None:
@@ -151,6 +152,7 @@ def test_a_node_tells_and_is_seen_and_signs_off(plane: Nodes) -> None:
         assert caller.delete("/v1/nodes/n").status_code == 204
         assert caller.delete("/v1/nodes/n").status_code == 404
         assert not NodesAnswer.model_validate_json(caller.get("/v1/nodes").content).nodes
+    telling.close_asking()
     telling.close()
 
 

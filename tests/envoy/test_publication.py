@@ -12,7 +12,7 @@ import pytest
 from rollout.domain.assignment import CONTROL, Placement, Split
 from rollout.domain.policy import Policy, Resilience, Version
 from rollout.envoy.document import Document, Kind
-from rollout.envoy.publication import Acknowledged, Live, Refused, Unserved, plan, reason_in
+from rollout.envoy.publication import LONGEST_REASON, Acknowledged, Live, Refused, Unserved, plan, reason_in
 from rollout.envoy.sifting import Fault, sift
 from rollout.envoy.translate import translate
 from rollout.envoy.weights import keys_on, splits, weights
@@ -245,3 +245,6 @@ def test_a_reason_is_the_last_one_on_one_line() -> None:
     log = "[t] Filesystem config update rejected: one\n[t] other\n[t] config update failure: two  words\n"
     assert reason_in(log) == "two words"
     assert reason_in("nothing of the kind") is None
+    whole = 'config update rejected: out of range): {"version_info":"7","resources":["a token"]}'
+    assert reason_in(whole) == "out of range)"
+    assert len(reason_in("config update rejected: " + "x" * 10_000) or "") == LONGEST_REASON

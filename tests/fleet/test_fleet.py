@@ -12,7 +12,7 @@ from rollout.client.nodes import LiveState, LossState, NodeState, RefusedState, 
 from rollout.domain.assignment import Placement, Split
 from rollout.fleet import fleet as module
 from rollout.fleet.fleet import SILENT_AFTER_S, Fleet
-from rollout.fleet.snapshot import Wanted, read_snapshot
+from rollout.fleet.snapshot import Snapshot, Wanted, read_snapshot
 from tests.domain.examples import POLICY
 
 OTHER = replace(POLICY, name="other", path="/other", salt="other")
@@ -39,9 +39,9 @@ class Scene:
         self.now_s += seconds
         self.tell("a")
 
-    def tell(
-        self, node: str, *served: Placement, refuses: Iterable[tuple[Placement, str]] = (), starts: int = 1
-    ) -> None:
+    def tell(self, node: str, *served: Placement, refuses: Iterable[tuple[Placement, str]] = ()) -> None:
+        refusals = list(refuses)
+        dealt_with = Snapshot.of([*served, *(one for one, _ in refusals)]).version
         live = tuple(
             LiveState(
                 experiment=one.policy.name,
@@ -53,9 +53,9 @@ class Scene:
         )
         refused = tuple(
             RefusedState(experiment=one.policy.name, placement=Wanted.of(one).version, reason=why)
-            for one, why in refuses
+            for one, why in refusals
         )
-        self.fleet.told(node, NodeState(live=live, refused=refused, envoy_starts=starts))
+        self.fleet.told(node, NodeState(snapshot=dealt_with, live=live, refused=refused))
 
 
 @pytest.fixture
@@ -122,6 +122,15 @@ def test_a_refusal_is_told_in_the_nodes_words_and_holds_up_only_its_own(scene: S
     published = scene.fleet.publish((FIRST, SECOND))
     assert published.live == {POLICY.name}
     assert published.refusal == "a refuses other: rds.json: a duration is out of range"
+
+
+def test_a_node_is_through_only_when_it_serves_nothing_else(scene: Scene) -> None:
+    scene.tell("a", FIRST, SECOND)
+    published = scene.fleet.publish((FIRST,))
+    assert not published.is_live
+    assert published.confirms(POLICY.name)
+    scene.tell("a", FIRST)
+    assert scene.fleet.publish((FIRST,)).is_live
 
 
 def test_only_something_new_is_waited_for() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -81,6 +81,7 @@ class Applier:
         self._newest: _Newest | None = None
         self._dealt_with: str | None = None
         self._unserved: tuple[Unserved, ...] = ()
+        self._refused: tuple[RefusedState, ...] = ()
         self._garbled: str | None = None
         self._kept: Snapshot | None = None
         self._said: tuple[Unserved, ...] = ()
@@ -140,6 +141,7 @@ class Applier:
             self._publish(newest)
         except Exception as error:  # noqa: BLE001 (a full disk, say: it is tried again at the next look)
             self._unserved = (Unserved(None, str(error) or type(error).__name__),)
+        self._refused = tuple(_refused(newest.snapshot, self._unserved))
         self._dealt_with = newest.snapshot.version
         self._say()
         if before != (self._dealt_with, self._unserved, self._proxy.live):
@@ -151,6 +153,7 @@ class Applier:
         wanted = () if newest is None else newest.snapshot.wanted
         versions = {id(one.placement): one.version for one in wanted}
         served = self._proxy.served(() if newest is None else newest.placements)
+        garbled = () if self._garbled is None else (RefusedState(reason=_short(self._garbled)),)
         return NodeState(
             snapshot=self._dealt_with,
             live=tuple(
@@ -162,7 +165,7 @@ class Applier:
                 )
                 for one in served
             ),
-            refused=tuple(self._refused()),
+            refused=(*self._refused, *garbled),
             envoy_starts=self._proxy.starts,
             envoy_has_failed=self._proxy.has_failed,
         )
@@ -187,27 +190,6 @@ class Applier:
             write_private(self._file, kept.text())
             self._kept = kept
 
-    def _refused(self) -> list[RefusedState]:
-        newest = self._newest
-        parts = {} if newest is None else {one.placement.policy.name: one for one in newest.snapshot.wanted}
-        found = []
-        for one in self._unserved:
-            part = parts.get(one.experiment or "")
-            found.append(
-                RefusedState(
-                    experiment=one.experiment,
-                    revision=None if part is None else part.placement.revision,
-                    placement=None if part is None else part.version,
-                    reason=one.reason[:MAXIMUM_REASON_CHARACTERS],
-                )
-            )
-        for unread in () if newest is None else newest.snapshot.unread:
-            reason = unread.reason[:MAXIMUM_REASON_CHARACTERS]
-            found.append(RefusedState(experiment=unread.experiment, placement=unread.version, reason=reason))
-        if self._garbled is not None:
-            found.append(RefusedState(reason=self._garbled[:MAXIMUM_REASON_CHARACTERS]))
-        return found
-
     def _say(self) -> None:
         """Log what is not served, once and not every second."""
         if self._unserved != self._said:
@@ -216,6 +198,27 @@ class Applier:
             if not self._unserved:
                 _log.info("everything is served as wanted")
             self._said = self._unserved
+
+
+def _refused(snapshot: Snapshot, unserved: Sequence[Unserved]) -> Iterator[RefusedState]:
+    """Say of each part of this snapshot, and of no later one, why it is not served."""
+    parts = {one.placement.policy.name: one for one in snapshot.wanted}
+    for one in unserved:
+        part = parts.get(one.experiment or "")
+        yield RefusedState(
+            experiment=one.experiment,
+            revision=None if part is None else part.placement.revision,
+            placement=None if part is None else part.version,
+            reason=_short(one.reason),
+        )
+    for unread in snapshot.unread:
+        yield RefusedState(
+            experiment=unread.experiment, placement=unread.version, reason=_short(unread.reason)
+        )
+
+
+def _short(reason: str) -> str:
+    return reason[:MAXIMUM_REASON_CHARACTERS]
 
 
 def split_state(split: Split) -> SplitState:

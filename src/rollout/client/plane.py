@@ -21,9 +21,12 @@ class Plane:
         self._asking = Connection(url, token=token, timeout_s=self._wait_s + ANSWERS_WITHIN_S)
         self._telling = Connection(url, token=token, timeout_s=ANSWERS_WITHIN_S)
 
-    def close(self) -> None:
-        """Give back what the connections hold."""
+    def close_asking(self) -> None:
+        """Give back what `snapshot` holds; an answer may be waited for until then."""
         self._asking.close()
+
+    def close(self) -> None:
+        """Give back what everything but `snapshot` holds."""
         self._telling.close()
 
     def snapshot(self, after: str | None, *, waits: bool = True) -> str | None:

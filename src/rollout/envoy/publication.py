@@ -10,6 +10,9 @@ from rollout.domain.assignment import Split
 from rollout.envoy.document import Configuration, Document, Json, Kind
 from rollout.envoy.weights import lowered
 
+LONGEST_REASON: Final = 500
+_WHOLE_FILE: Final = ': {"version_info"'
+"""Where Envoy begins to repeat the file that it refuses, with all that nobody else may read."""
 _MARKS: Final = ("config update rejected: ", "config update failure: ")
 
 
@@ -73,7 +76,9 @@ def plan(before: Configuration, wanted: Configuration) -> tuple[Document, ...]:
 def reason_in(log: str) -> str | None:
     """Return Envoy's reason for its last refusal, from its own log, on one line."""
     reasons = [line.split(mark, 1)[1] for line in log.splitlines() for mark in _MARKS if mark in line]
-    return " ".join(reasons[-1].split()) if reasons else None
+    if not reasons:
+        return None
+    return " ".join(reasons[-1].partition(_WHOLE_FILE)[0].split())[:LONGEST_REASON]
 
 
 def _together(before: Document, wanted: Document) -> Document:

@@ -55,6 +55,7 @@ class Fleet:
     ) -> None:
         self._marked, self._now_us, self._steady_s = marked, now_us, steady_s
         self._confirmed_within_s = confirmed_within_s
+        self._began_s = steady_s()
         self._changed = threading.Condition()
         self._snapshot: Snapshot | None = None
         self._by_name: Mapping[str, Wanted] = {}
@@ -85,7 +86,7 @@ class Fleet:
                 self._want(snapshot)
             ends_s = self._steady_s() + waits_s
             while True:
-                published, is_open = self._standing(snapshot.wanted, marked)
+                published, is_open = self._standing(snapshot.wanted, marked, snapshot.version)
                 left_s = ends_s - self._steady_s()
                 if published.is_live or not is_open or left_s <= 0 or self._is_closed:
                     return published
@@ -98,7 +99,7 @@ class Fleet:
             wanted = self._by_name.get(placement.policy.name)
             if wanted is None or wanted.placement != placement:
                 return False
-            return self._standing([wanted], marked)[0].is_live
+            return self._standing([wanted], marked, None)[0].is_live
 
     def told(self, name: str, state: NodeState) -> None:
         """Take in how a node stands."""
@@ -126,9 +127,9 @@ class Fleet:
         marked = tuple(self._marked())
         with self._changed:
             wanted = () if self._snapshot is None else self._snapshot.wanted
-            versions = frozenset(one.version for one in wanted)
+            version = None if self._snapshot is None else self._snapshot.version
             return tuple(
-                (one, self._is_silent(one), versions <= one.versions and not self._is_silent(one))
+                (one, self._is_silent(one), self._serves_all(one, wanted, version))
                 for one in self._known(marked)
             )
 
@@ -178,26 +179,43 @@ class Fleet:
     def _is_silent(self, node: Seen) -> bool:
         return node.at_s is None or self._steady_s() - node.at_s > SILENT_AFTER_S
 
-    def _standing(self, wanted: Sequence[Wanted], marked: Sequence[str]) -> tuple[Published, bool]:
-        """Return whether all is live, and whether waiting a moment may change that."""
+    def _standing(
+        self, wanted: Sequence[Wanted], marked: Sequence[str], version: str | None
+    ) -> tuple[Published, bool]:
+        """Return whether all is live, and whether waiting a moment may change that.
+
+        With a version a node has to be through with that snapshot: so it serves nothing else any more.
+        """
         nodes = self._known(marked)
         heard = [one for one in nodes if not self._is_silent(one)]
         silent = [one.name for one in nodes if self._is_silent(one)]
         if not nodes:
             return Published(is_live=False, refusal="no node has said yet how it stands"), True
         missing = {one.name: [part for part in wanted if part.version not in one.versions] for one in heard}
-        behind = {name: parts for name, parts in missing.items() if parts}
+        through = {one.name: version in {None, one.state and one.state.snapshot} for one in heard}
+        behind = {name: parts for name, parts in missing.items() if parts or not through[name]}
         if not behind and not silent:
             return Published(is_live=True), False
         late = {part.placement.policy.name for parts in behind.values() for part in parts}
         served = () if silent else (part.placement.policy.name for part in wanted)
-        is_open = any(not self._has_refused(self._seen[name], parts) for name, parts in behind.items())
+        is_open = self._may_speak(nodes) or any(
+            not self._has_refused(self._seen[name], parts) for name, parts in behind.items()
+        )
         why = self._why(behind, silent)
         return Published(is_live=False, refusal=why, live=frozenset(served) - late), is_open
 
+    def _serves_all(self, node: Seen, wanted: Sequence[Wanted], version: str | None) -> bool:
+        is_through = node.state is not None and node.state.snapshot == version
+        return is_through and not self._is_silent(node) and {one.version for one in wanted} <= node.versions
+
+    def _may_speak(self, nodes: Sequence[Seen]) -> bool:
+        """Return whether a node that was known before this start may still be about to say how it stands."""
+        is_early = self._steady_s() - self._began_s <= SILENT_AFTER_S
+        return is_early and any(one.at_s is None for one in nodes)
+
     def _has_refused(self, node: Seen, parts: Sequence[Wanted]) -> bool:
         """Return whether a node has said of each of these that it will not come."""
-        return all(_reason(node, part) is not None for part in parts)
+        return bool(parts) and all(_reason(node, part) is not None for part in parts)
 
     def _why(self, behind: Mapping[str, Sequence[Wanted]], silent: Sequence[str]) -> str:
         words = []

@@ -147,11 +147,12 @@ def joined(node: Node, plane: Plane) -> Iterator[Link]:
         try:
             link.fetch()
         finally:
-            plane.close()
+            plane.close_asking()
 
     # Not waited for: the answer that it waits for may be half a minute away, and is no longer wanted.
     threading.Thread(target=fetch, name="snapshots", daemon=True).start()
     with ExitStack() as held:
+        held.callback(plane.close)
         run(held, "states", link.tell, link.stop)
         yield link
 
