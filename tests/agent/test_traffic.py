@@ -85,6 +85,15 @@ def test_an_experiment_without_traffic_is_certain_once_all_is_served(node: Node)
     assert node.splits(9, 10) == [None, 0]
 
 
+def test_files_about_something_else_say_nothing_of_a_new_experiment(node: Node) -> None:
+    node.change(10, 1)
+    node.follow(1, 2)
+    node.stamps.acknowledged(live({0: 1}))  # its clusters and routes, say
+    assert "other" not in node.file.read_text()
+    node.change(20, 1, 2)
+    assert node.splits(19, 20, 25, name="other") == [None, None, 2]
+
+
 def test_files_about_something_else_make_no_split_certain(node: Node) -> None:
     node.change(10, 1, is_refused=True)
     node.stamps.acknowledged(live({}))  # clusters, say: the weights are still those of before

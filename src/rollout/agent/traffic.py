@@ -46,6 +46,7 @@ class Stamps:
     def acknowledged(self, live: Live) -> None:
         """Note the splits that Envoy uses by its own word, once that is about the weights written last."""
         if live.weights == self._written:
+            self._written = None
             self.settle(live)
 
     def settle(self, live: Live) -> None:
