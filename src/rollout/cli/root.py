@@ -15,6 +15,7 @@ VERBS: Mapping[str, str] = {
     "demo": "rollout.cli.demo",
     "diff": "rollout.cli.diff",
     "explain": "rollout.cli.explain",
+    "lake": "rollout.cli.lake",
     "lint": "rollout.cli.lint",
     "plan": "rollout.cli.plan",
     "proxy": "rollout.cli.proxy",
@@ -38,7 +39,18 @@ def epilog(examples: Mapping[str, str]) -> str:
     return "\n".join(["\b", "Examples:", *lines, "", "\b", "Exit codes:", *codes])
 
 
-class Verbs(click.Group):
+class Group(click.Group):
+    """A group that lists each verb with its first sentence, whole."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, command.get_short_help_str(limit=80)) for name, command in commands if command]
+        with formatter.section("Verbs"):
+            formatter.write_dl(rows)
+
+
+class Verbs(Group):
     """A group whose verbs are imported when they are needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -52,13 +64,6 @@ class Verbs(click.Group):
         command = import_module(VERBS[cmd_name]).verb
         assert isinstance(command, click.Command)  # noqa: S101 (ours: every verb's module calls it `verb`)
         return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List each verb with its first sentence, whole."""
-        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
-        rows = [(name, command.get_short_help_str(limit=80)) for name, command in commands if command]
-        with formatter.section("Verbs"):
-            formatter.write_dl(rows)
 
 
 def _print_version(context: click.Context, _option: click.Parameter, wanted: object) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +17,7 @@ import structlog
 from rollout.lake import segments
 from rollout.lake.digest import EXPOSURES, OUTCOMES
 from rollout.lake.engine import connect, quoted
+from rollout.lake.expiry import Expiry, Retention
 from rollout.lake.query import Kind
 from rollout.lake.segments import Segment
 
@@ -23,6 +27,7 @@ GRACE_S: Final = 60.0
 """How long a superseded file is kept for readers that have listed it."""
 EVERY_S: Final = 5.0
 MEMORY_LIMIT: Final = "256MB"
+LOCK: Final = "compacting.lock"
 Cursors: TypeAlias = Callable[[], Iterable[tuple[str, str, str, int]]]
 """Says (kind, node, log, bytes counted) of every log."""
 _log = structlog.get_logger(part="compactor")
@@ -46,37 +51,59 @@ def run_to_merge(chain: Sequence[Segment], *, has_ended: bool) -> Sequence[Segme
     return chain[-taken:] if taken >= FEWEST else ()
 
 
-class Compactor:
-    """Merges what the intake has counted, and deletes what is superseded; it may be cut off anywhere."""
+class Busy(Exception):
+    """Another process merges segments of this lake at the moment."""
 
-    def __init__(self, folder: Path, cursors: Cursors, *, now_s: Callable[[], float]) -> None:
+
+class Compactor:
+    """Merges what the intake has counted, and deletes what is superseded or too old.
+
+    It may be cut off anywhere; of several over one lake, in any processes, one is at work at a time.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        cursors: Cursors,
+        *,
+        now_s: Callable[[], float],
+        retention: Retention | None = None,
+    ) -> None:
         self._folder, self._cursors, self._now_s = folder, cursors, now_s
         self._engine = connect(memory_limit=MEMORY_LIMIT)
+        self._expiry = None if retention is None else Expiry(self._engine, folder, retention, now_s=now_s)
 
     def run(self, stop: threading.Event, *, interval_s: float = EVERY_S) -> None:
         """Step until told to stop; what fails is tried again."""
         while not stop.wait(interval_s):
             try:
                 self.step()
+            except Busy:
+                continue
             except Exception as error:  # noqa: BLE001 (it outlives a full disk, and a database that cannot be read)
                 _log.warning(
                     "segments could not be merged; readers are slower, nothing is lost", why=str(error)
                 )
 
-    def step(self) -> int:
-        """Merge what is due, and return how many files were made."""
-        # Before the listing: what ends beyond a cursor may still be taken back.
-        counted = {(kind, node, log): cursor for kind, node, log, cursor in self._cursors()}
-        made = 0
-        for kind in Kind:
-            within = self._folder / kind
-            if within.is_dir():
+    def step(self, on_merged: Callable[[int, int], object] = lambda _done, _due: None) -> int:
+        """Merge what is due, and return how many files were made; raises `Busy` when another one is at it.
+
+        `on_merged` hears how many of how many are done.
+        """
+        with _alone(self._folder):
+            # Before the listing: what ends beyond a cursor may still be taken back.
+            counted = {(kind, node, log): cursor for kind, node, log, cursor in self._cursors()}
+            folders = [(kind, self._folder / kind) for kind in Kind if (self._folder / kind).is_dir()]
+            due = [(kind, run) for kind, within in folders for run in self._due(kind, within, counted)]
+            on_merged(0, len(due))
+            for done, (kind, run) in enumerate(due, start=1):
+                self._merge(kind, run)
+                on_merged(done, len(due))
+            for kind, within in folders:
                 self._delete_superseded(within)
-                runs = self._due(kind, within, counted)
-                for run in runs:
-                    self._merge(kind, run)
-                made += len(runs)
-        return made
+                if self._expiry is not None:
+                    self._expiry.step(kind, counted)
+            return len(due)
 
     def _due(
         self, kind: Kind, within: Path, counted: Mapping[tuple[str, str, str], int]
@@ -108,9 +135,11 @@ class Compactor:
 
     def _delete_superseded(self, within: Path) -> None:
         kept = set(segments.covering(within))
+        gone = segments.expired(within)
         merged = [(segment, path) for segment, path in segments.listed(within) if path in kept]
         for segment, path in list(segments.listed(within)):
-            if path in kept:
+            stone = gone.get((segment.node, segment.log))
+            if path in kept or (stone is not None and segment.end <= stone.end):
                 continue
             newer_s = [
                 cover.stat().st_mtime
@@ -121,6 +150,20 @@ class Compactor:
             ]
             if newer_s and self._now_s() - max(newer_s) > GRACE_S:
                 path.unlink()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the right to merge: a file that is locked as long as its process lives."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Busy from None
+    finally:
+        os.close(descriptor)
 
 
 def _unbroken(chain: Sequence[Segment]) -> Sequence[Segment]:

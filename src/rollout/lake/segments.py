@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Final
 
 UNFINISHED: Final = ".tmp"
+EXPIRED: Final = ".expired"
+"""Ends the name of an empty file that says: what this range held was deleted because of its age."""
+_PARQUET: Final = ".parquet"
 NODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 LOG: Final = re.compile(r"[0-9a-f]{32}")
 _LARGEST: Final = 10**15
@@ -81,14 +84,35 @@ def listed(folder: Path) -> Iterator[tuple[Segment, Path]]:
             yield segment, path
 
 
+def expired(folder: Path) -> dict[tuple[str, str], Segment]:
+    """Return what has expired of each (node, log): always its beginning."""
+    found: dict[tuple[str, str], Segment] = {}
+    for path in folder.glob(f"*{EXPIRED}"):
+        segment = Segment.of_name(path.name.removesuffix(EXPIRED) + _PARQUET)
+        if segment is not None:
+            key = (segment.node, segment.log)
+            found[key] = max(segment, found.get(key, segment), key=lambda one: one.end)
+    return found
+
+
+def expire(folder: Path, gone: Segment) -> None:
+    """Say for good that a log's beginning has expired: from now on no reader is given it."""
+    stone = folder / (gone.name.removesuffix(_PARQUET) + EXPIRED)
+    stone.touch()
+    sync(stone)
+    sync(folder)
+
+
 def covering(folder: Path) -> list[Path]:
     """Return the files to read, each byte once: a segment inside a longer one is superseded by it."""
+    gone = expired(folder)
     found = sorted(listed(folder), key=lambda one: (one[0].node, one[0].log, one[0].start, -one[0].end))
     kept: list[Path] = []
     log, end = ("", ""), 0
     for segment, path in found:
         if (segment.node, segment.log) != log:
-            log, end = (segment.node, segment.log), 0
+            log = (segment.node, segment.log)
+            end = gone[log].end if log in gone else 0
         if segment.end > end:
             kept.append(path)
             end = segment.end
