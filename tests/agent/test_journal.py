@@ -39,13 +39,52 @@ def test_a_request_belongs_to_the_split_acknowledged_when_it_began(tmp_path: Pat
     assert reader.split_at("other", 35) == 7
 
 
-def test_a_clock_that_was_set_back_changes_no_order(tmp_path: Path) -> None:
+def test_of_times_that_came_twice_the_second_answer_stands(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
-    journal.acknowledged("ranker", 1, 100)
-    journal.published("ranker", 2, 50)
-    journal.acknowledged("ranker", 2, 60)
+    journal.acknowledged("ranker", 1, 40)
+    journal.acknowledged("ranker", 2, 100)
+    journal.published("ranker", 3, 50)
+    journal.acknowledged("ranker", 3, 60)
     found = history(tmp_path / "journal")
-    assert [found.split_at("ranker", at) for at in (60, 99, 100)] == [None, None, 2]
+    assert [found.split_at("ranker", at) for at in (45, 50, 60, 99, 100)] == [1, None, 3, 3, 3]
+
+
+def test_a_clock_that_is_set_back_changes_no_split(tmp_path: Path) -> None:
+    """An hour is lived twice, and the split stands that was live when a request began the second time."""
+    hour, second = 3_600_000_000, 1_000_000
+    clock = [0, 0]
+    journal = Journal(tmp_path / "journal")
+    found = SplitHistory(tmp_path / "journal", now_us=lambda: clock[0], elapsed_us=lambda: clock[1])
+
+    def pass_by(elapsed_us: int, *, set_back_us: int = 0) -> None:
+        clock[:] = [clock[0] + elapsed_us - set_back_us, clock[1] + elapsed_us]
+        found.refresh()
+
+    pass_by(second)
+    journal.acknowledged("ranker", 1, clock[0])
+    pass_by(2 * hour)
+    journal.acknowledged("ranker", 2, clock[0])
+    pass_by(second)
+    assert found.split_at("ranker", hour) == 1
+    pass_by(second, set_back_us=hour)
+    again_us = clock[0]
+    assert [found.split_at("ranker", at) for at in (again_us - 2 * second, again_us, 2 * hour)] == [1, 2, 2]
+    journal.acknowledged("ranker", 3, again_us + second)
+    pass_by(2 * second)
+    assert [found.split_at("ranker", at) for at in (again_us, again_us + second, 9 * hour)] == [2, 3, 3]
+
+
+def test_a_clock_that_is_put_right_slowly_or_set_forward_changes_nothing(tmp_path: Path) -> None:
+    clock = [10_000_000, 0]
+    journal = Journal(tmp_path / "journal")
+    journal.acknowledged("ranker", 1, 1_000_000)
+    journal.acknowledged("ranker", 2, 9_990_000)
+    found = SplitHistory(tmp_path / "journal", now_us=lambda: clock[0], elapsed_us=lambda: clock[1])
+    found.refresh()
+    for now_us in (10_050_000, 10**12):
+        clock[:] = [now_us, clock[1] + 100_000]
+        found.refresh()
+        assert [found.split_at("ranker", at) for at in (9_980_000, 9_990_000)] == [1, 2]
 
 
 def test_a_torn_last_line_is_left_out_and_cut_off(tmp_path: Path) -> None:

@@ -180,6 +180,39 @@ def test_a_running_recorder_hands_in_what_is_left_when_it_is_stopped(tmp_path: P
         assert house.counts.nodes() == []
 
 
+def test_hours_of_outage_are_caught_up_and_until_then_nothing_is_promised(tmp_path: Path) -> None:
+    """Forty rotated logs wait; a step can be stopped between any two cuts, and the next one goes on."""
+    acknowledge(tmp_path / "acknowledgements.jsonl")
+    clock, requests, marks = [NOW_US], [], []
+    kinds = (Kind.EXPOSURES,)
+    with recorder(tmp_path, "http://127.0.0.1:9", now_us=lambda: clock[0]) as (hand, log):
+        for number in range(40):
+            requests += [request_at(1000 * number + n, unit=f"u{n}") for n in range(5)]
+            write(tmp_path, as_lines(requests[-5:]))
+            log.rotate(clock[0])
+        write(tmp_path, as_lines(requests[:1]))
+        assert not hand.step()
+        waiting = hand.unsent_bytes()
+        assert waiting == len(as_lines([*requests, requests[0]]))
+    with control_plane(tmp_path) as (house, address):
+        asked = iter([False] * 30 + [True])
+
+        def look(_: Point) -> None:
+            marks.append(house.counts.watermark(clock[0], kinds=kinds, is_fast=True))
+
+        with recorder(tmp_path, address, now_us=lambda: clock[0], reached=look) as (hand, _):
+            assert not hand.step(lambda: next(asked))
+            assert 0 < hand.unsent_bytes() < waiting
+            assert {*marks} <= {None, 0}
+            assert hand.step()
+            assert house.counts.watermark(clock[0], kinds=kinds, is_fast=True) == NOW_US - LAG_US
+            for clock[0] in (NOW_US, NOW_US + SETTLE_US):
+                assert hand.step()
+            assert hand.unsent_bytes() == 0
+            assert not list(tmp_path.glob("access.log.*.*"))
+        check(house, [*requests, requests[0]])
+
+
 class Flipping(httpx.BaseTransport):
     """The way to an intake, on which one bit of the first bodies is turned over."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -19,6 +21,9 @@ LARGEST_BYTES: Final = 2**20
 """Beyond it the journal is rewritten when the publisher opens it."""
 KEPT_ENTRIES: Final = 1000
 """The newest entries of each experiment that a rewritten journal keeps."""
+
+SLEWED_US: Final = 100_000
+"""A clock that loses less between two looks is only being put right slowly."""
 
 
 class Event(StrEnum):
@@ -73,31 +78,71 @@ class Journal:
 
 
 class SplitHistory:
-    """The recorder's end: answers from memory, and reads the file again when it has changed."""
+    """The recorder's end: answers from memory, and reads the file again when it has changed.
 
-    def __init__(self, file: Path) -> None:
+    After a clock was set back its times come again, and what is read from then on was logged by the clock as
+    it is now: of times that came twice, the second answer stands.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        *,
+        now_us: Callable[[], int] = lambda: time.time_ns() // 1_000,
+        elapsed_us: Callable[[], int] = lambda: time.monotonic_ns() // 1_000,
+    ) -> None:
         self._file = file
+        self._now_us, self._elapsed_us = now_us, elapsed_us
         self._seen: tuple[int, int, int] | None = None
+        self._entries = 0
+        self._set_back: dict[int, int] = {}
+        """Behind how many entries a clock was set back, and to when at the earliest."""
+        self._last_us = (now_us(), elapsed_us())
         self._times: dict[str, list[int]] = {}
         self._splits: dict[str, list[int]] = {}
 
     def refresh(self) -> None:
-        """Take in what was appended."""
+        """Take in what was appended, and whether the clock was set back."""
+        is_right = self._watch_clock()
         try:
             found = self._file.stat()
         except FileNotFoundError:
             return
         seen = (found.st_ino, found.st_size, found.st_mtime_ns)
-        if seen == self._seen:
+        if is_right and seen == self._seen:
             return
         self._seen = seen
         self._times, self._splits = {}, {}
-        for entry in _entries(self._file):
-            times = self._times.setdefault(entry.experiment, [])
-            # The order of the lines is what happened; a clock set back must not change it.
-            times.append(max(entry.ts_us, times[-1] if times else entry.ts_us))
+        entries = _entries(self._file)
+        for number, entry in enumerate(entries):
+            self._begin_again(number)
             known = entry.split if entry.event is Event.ACKNOWLEDGED else UNKNOWN
-            self._splits.setdefault(entry.experiment, []).append(known)
+            self._append(entry.experiment, entry.ts_us, known)
+        self._begin_again(len(entries))
+        self._entries = len(entries)
+
+    def _watch_clock(self) -> bool:
+        """Return whether the clock ran on; when it was set back, remember behind which entry."""
+        (before_us, then_us), now = self._last_us, (self._now_us(), self._elapsed_us())
+        self._last_us = now
+        step_us = (now[0] - before_us) - (now[1] - then_us)
+        if step_us >= -SLEWED_US:
+            return True
+        self._set_back[self._entries] = min(before_us + step_us, self._set_back.get(self._entries, 2**62))
+        return False
+
+    def _begin_again(self, number: int) -> None:
+        """Let what stood last go on from where the clock was set back to."""
+        if number in self._set_back:
+            for experiment, splits in self._splits.items():
+                self._append(experiment, self._set_back[number], splits[-1])
+
+    def _append(self, experiment: str, ts_us: int, split: int) -> None:
+        times, splits = self._times.setdefault(experiment, []), self._splits.setdefault(experiment, [])
+        first = bisect_left(times, ts_us)
+        del times[first:], splits[first:]
+        times.append(ts_us)
+        splits.append(split)
 
     def split_at(self, experiment: str, ts_us: int) -> int | None:
         """Return the split that was acknowledged at a time; nothing before the first, and during a change."""
