@@ -10,23 +10,30 @@ if TYPE_CHECKING:
     from rollout.api.allowance import Reporting
     from rollout.cli.invocation import ProxyAsked, RunningProxy
     from rollout.domain.judge import Patience
+    from rollout.lake.keeping import Keeping
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells word it
 
 
-def _open_house(
+def _open_house(  # noqa: PLR0913 (each is one thing that a house is given)
     folder: "Path",
     *,
     proxy_port: int,
     control_port: int,
     patience: "Patience",
     reporting: "Reporting | None" = None,
+    keeping: "Keeping | None" = None,
 ) -> "AbstractContextManager[None]":
     """Open the whole house; only now are its parts imported."""
     from rollout.wiring.house import open_house  # noqa: PLC0415
 
     return open_house(
-        folder, proxy_port=proxy_port, control_port=control_port, patience=patience, reporting=reporting
+        folder,
+        proxy_port=proxy_port,
+        control_port=control_port,
+        patience=patience,
+        reporting=reporting,
+        keeping=keeping,
     )
 
 

@@ -158,6 +158,23 @@ class Settings(BaseSettings):
     outcome_burst: float = Field(
         200_000.0, ge=1, le=1e9, description="How many it may report at once, after a silence."
     )
+    keep_exposures_days: int | None = Field(
+        None,
+        ge=1,
+        le=36_500,
+        description="How many days recorded requests are kept, and longer while a running experiment needs "
+        "them; unset means for ever.",
+    )
+    keep_outcomes_days: int | None = Field(
+        None, ge=1, le=36_500, description="The same for outcomes; unset means for ever."
+    )
+    unsent_limit_mib: int = Field(
+        4096,
+        ge=64,
+        le=2**30,
+        description="How many MiB of requests may wait on a node while the control plane is away; beyond it "
+        "the newest are dropped and counted, and experiments that need them hold.",
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from rollout.domain.experiment import Phase
+from rollout.errors import Problem
 from rollout.lake import segments
 from rollout.lake.compact import Compactor
-from rollout.lake.expiry import GRACE_S, Retention
+from rollout.lake.expiry import GRACE_S, Retention, oldest_needed_us
+from rollout.lake.keeping import Keeping
 from rollout.lake.query import DAY_US, Kind, Lake
 from rollout.lake.segments import Segment
+from rollout.ports import Standing, Unread
 from rollout.stats.windows import SKEW_US
 from tests.intake.house import LOG, House, hand_in, opened
+from tests.intake.test_evidence import experiment
 from tests.lake.histories import BEGIN_US, RUN, as_lines, request_at
 
 EVERY_US = DAY_US
@@ -22,7 +28,7 @@ NOW_S = (BEGIN_US + 10 * DAY_US) / 1e6
 
 
 def compactor(house: House, *, now_s: float, days: int | None, needed_us: int | None = None) -> Compactor:
-    kept = Retention(lambda: needed_us, exposures_days=days)
+    kept = Retention(Keeping(exposures_days=days), lambda: needed_us)
     return Compactor(house.folder / "lake", house.counts.cursors, now_s=lambda: now_s, retention=kept)
 
 
@@ -52,6 +58,18 @@ def test_old_files_expire_but_not_those_of_a_running_experiment(
         compactor(house, now_s=NOW_S, days=days, needed_us=needed_us).step()
         assert starts(house) == kept
         assert Lake(tmp_path / "lake").enrolment(RUN).units.get(("control", 1), 0) == len(kept)
+
+
+def test_what_is_needed_begins_with_the_oldest_run_that_is_not_over() -> None:
+    def run(started_us: int, phase: Phase) -> Standing:
+        return Standing(replace(experiment(started_us=started_us), phase=phase), 1)
+
+    over, paused, running = run(1, Phase.ROLLED_BACK), run(5, Phase.PAUSED), run(7, Phase.RUNNING)
+    assert oldest_needed_us([]) is None
+    assert oldest_needed_us([over]) is None
+    assert oldest_needed_us([over, running, paused]) == 5
+    unread = Unread("a1b2", "ranker", Problem("its state", "cannot be read", "upgrade"))
+    assert oldest_needed_us([running, unread]) == 0
 
 
 def test_readers_that_listed_a_file_have_a_minute_to_read_it(tmp_path: Path) -> None:
@@ -100,7 +118,7 @@ def test_when_nobody_can_say_what_is_needed_nothing_expires(tmp_path: Path) -> N
 
     with opened(tmp_path) as house:
         hand_in(house.intake, REQUESTS, cuts=10)
-        kept = Retention(unknown, exposures_days=1)
+        kept = Retention(Keeping(exposures_days=1), unknown)
         with pytest.raises(OSError, match="cannot be read"):
             Compactor(tmp_path / "lake", house.counts.cursors, now_s=lambda: NOW_S, retention=kept).step()
         assert starts(house) == list(range(10))

@@ -12,9 +12,9 @@ from rollout import logs
 from rollout.agent.log import Log, Part
 from rollout.agent.losses import ANYBODY, Loss, Losses
 from rollout.agent.offsets import Offsets, first_line, tail_before
+from rollout.lake.keeping import Keeping
 from rollout.lake.lines import request_of
 
-LARGEST_UNSENT: Final = 4 * 2**30
 LEAST_FREE: Final = 256 * 2**20
 WORTH_DROPPING: Final = 2**20
 """A current log that is smaller makes no room: the disk was filled by others."""
@@ -32,7 +32,7 @@ def disk_of(folder: Path) -> tuple[int, int]:
 class Room:
     """How much may wait for the intake, and how much of the disk is left free: never over a twentieth."""
 
-    largest_unsent: int = LARGEST_UNSENT
+    largest_unsent: int = Keeping().largest_unsent
     least_free: int = LEAST_FREE
     worth_dropping: int = WORTH_DROPPING
     disk: Callable[[Path], tuple[int, int]] = field(default=disk_of)

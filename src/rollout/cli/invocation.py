@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from rollout.agent.alone import Files
     from rollout.api.allowance import Reporting
     from rollout.domain.judge import Patience
+    from rollout.lake.keeping import Keeping
     from rollout.settings import Color, Loaded, Settings
 
 
 class HouseOpener(Protocol):
     """Opens a whole house in this process; the floor above the command hands it down."""
 
-    def __call__(
+    def __call__(  # noqa: PLR0913 (each is one thing that a house is given)
         self,
         folder: "Path",
         *,
@@ -28,6 +29,7 @@ class HouseOpener(Protocol):
         control_port: int,
         patience: "Patience",
         reporting: "Reporting | None" = None,
+        keeping: "Keeping | None" = None,
     ) -> "AbstractContextManager[None]":
         """Return a context in which proxy, control plane and recorders run."""
 
@@ -45,6 +47,7 @@ class ProxyAsked:
     token: str | None
     files: "Files | None"
     reporting: "Reporting"
+    keeping: "Keeping | None" = None
 
 
 class RunningProxy(Protocol):

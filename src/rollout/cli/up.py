@@ -13,6 +13,7 @@ from rollout.cli.root import epilog
 
 if TYPE_CHECKING:
     from rollout.api.allowance import Reporting
+    from rollout.lake.keeping import Keeping
     from rollout.settings import Settings
 
 GRACE_S = 600.0
@@ -82,7 +83,12 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     patience = Patience(stale_after_us=int(stale_s * 1e6), grace_us=int(grace_s * 1e6))
     home = folder.expanduser()
     with invocation.open_house(
-        home, proxy_port=proxy_port, control_port=control_port, patience=patience, reporting=reporting
+        home,
+        proxy_port=proxy_port,
+        control_port=control_port,
+        patience=patience,
+        reporting=reporting,
+        keeping=keeping_of(invocation.settings),
     ):
         write(
             f"proxy:   http://127.0.0.1:{proxy_port}   what applications call\n"
@@ -101,6 +107,17 @@ def reporting_of(settings: "Settings") -> "Reporting":
         tokens_file=settings.app_tokens_file and settings.app_tokens_file.expanduser(),
         per_s=settings.outcome_rate,
         burst=settings.outcome_burst,
+    )
+
+
+def keeping_of(settings: "Settings") -> "Keeping":
+    """Return how long records are kept, and how many may wait, as it is set."""
+    from rollout.lake.keeping import MIB, Keeping
+
+    return Keeping(
+        exposures_days=settings.keep_exposures_days,
+        outcomes_days=settings.keep_outcomes_days,
+        largest_unsent=settings.unsent_limit_mib * MIB,
     )
 
 

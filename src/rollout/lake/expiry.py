@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 import duckdb
 
+from rollout.domain.experiment import ENDED
 from rollout.lake import segments
+from rollout.lake.keeping import Keeping
 from rollout.lake.query import DAY_US, Kind
 from rollout.lake.segments import Segment
+from rollout.ports import Standing, Unread
 from rollout.stats.windows import SKEW_US
 
 GRACE_S: Final = 60.0
@@ -21,18 +24,28 @@ GRACE_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How many days records are kept; None is for ever, which is the default of both.
+    """How long records are kept, and when the oldest running experiment began; nothing when none runs."""
 
-    `oldest_needed_us` says when the oldest running experiment began, or nothing when none runs.
-    """
-
+    keeping: Keeping
     oldest_needed_us: Callable[[], int | None]
-    exposures_days: int | None = None
-    outcomes_days: int | None = None
 
     def days(self, kind: Kind) -> int | None:
         """Return how long one table is kept."""
-        return self.exposures_days if kind is Kind.EXPOSURES else self.outcomes_days
+        return self.keeping.exposures_days if kind is Kind.EXPOSURES else self.keeping.outcomes_days
+
+
+def oldest_needed_us(runs: Iterable[Standing | Unread]) -> int | None:
+    """Return when the oldest run began that is not over; the beginning of time, while one cannot be read."""
+    began: list[int] = []
+    for run in runs:
+        match run:
+            case Unread():
+                return 0
+            case Standing(experiment):
+                began += [] if experiment.phase in ENDED else [experiment.started_us]
+            case _:
+                assert_never(run)
+    return min(began, default=None)
 
 
 class Expiry:

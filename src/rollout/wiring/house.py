@@ -38,6 +38,8 @@ from rollout.fleet.fleet import Fleet
 from rollout.intake.evidence import RecordedEvidence
 from rollout.intake.intake import Intake
 from rollout.lake.compact import Compactor
+from rollout.lake.expiry import Retention, oldest_needed_us
+from rollout.lake.keeping import Keeping
 from rollout.lake.query import Lake
 from rollout.lake.units import UnitHash
 from rollout.policyfile.digest import digest
@@ -83,9 +85,10 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
     patience: Patience,
     passing: Passing = pass_by,
     reporting: Reporting | None = None,
+    keeping: Keeping | None = None,
 ) -> Iterator[None]:
     """Run proxy, recorders, intake, API and controller in this process until the block ends."""
-    reporting = reporting or Reporting()
+    reporting, keeping = reporting or Reporting(), keeping or Keeping()
     applications = Applications(reporting.tokens_file)
     place = Place(folder, Address(proxy_port), Address(control_port), patience)
     keep_private(folder)
@@ -122,11 +125,17 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
         plane = Plane(place.control_url, token, node=NODE)
         node = held.enter_context(
             open_node(
-                node_place, hashing=UnitHash(plane.unit_key()), spool=spool, intake=client, signs_off=False
+                node_place,
+                hashing=UnitHash(plane.unit_key()),
+                spool=spool,
+                intake=client,
+                signs_off=False,
+                keeping=keeping,
             )
         )
         held.enter_context(joined(node, plane))
-        compactor = Compactor(_lake_folder(place), counts.cursors, now_s=time.time)
+        retention = Retention(keeping, lambda: oldest_needed_us(ledger.served()))
+        compactor = Compactor(_lake_folder(place), counts.cursors, now_s=time.time, retention=retention)
         ending = threading.Event()
         run(held, "compactor", partial(compactor.run, ending), ending.set)
         run(held, "controller", loop.run, loop.stop)

@@ -15,6 +15,7 @@ import httpx
 from rollout import logs
 from rollout.agent import converters
 from rollout.agent.applier import Applier
+from rollout.agent.custody import Room
 from rollout.agent.journal import Journal, SplitHistory
 from rollout.agent.link import Link
 from rollout.agent.log import Log
@@ -28,6 +29,7 @@ from rollout.client.nodes import LossState, NodeState
 from rollout.client.plane import Plane
 from rollout.envoy.bootstrap import Address
 from rollout.envoy.proxy import Proxy
+from rollout.lake.keeping import Keeping
 from rollout.lake.query import Kind
 from rollout.lake.units import UnitHash
 from rollout.wiring.parts import now_us, run
@@ -96,8 +98,14 @@ class Node:
 
 
 @contextmanager
-def open_node(
-    place: NodePlace, *, hashing: UnitHash, spool: Spool, intake: httpx.Client, signs_off: bool
+def open_node(  # noqa: PLR0913 (each is one thing that a node is given)
+    place: NodePlace,
+    *,
+    hashing: UnitHash,
+    spool: Spool,
+    intake: httpx.Client,
+    signs_off: bool,
+    keeping: Keeping,
 ) -> Iterator[Node]:
     """Run Envoy with its last good configuration, its applier and its recorders until the block ends.
 
@@ -120,7 +128,9 @@ def open_node(
         losses = []
         for stream in _streams(place, proxy, spool, hashing, SplitHistory(journal_file), stamps):
             stop = threading.Event()
-            recorder = Recorder(stream, uplink, now_us=now_us)
+            # What applications were promised is never dropped.
+            room = Room(keeping.largest_unsent) if stream.kind == Kind.EXPOSURES else None
+            recorder = Recorder(stream, uplink, now_us=now_us, room=room)
             losses.append(recorder.losses)
             run(held, stream.kind, partial(recorder.run, stop, interval_s=RECORD_EVERY_S), stop.set)
         held.enter_context(proxy)

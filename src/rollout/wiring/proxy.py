@@ -32,6 +32,8 @@ from rollout.envoy.bootstrap import Address
 from rollout.errors import ControlPlaneFailed, Problem, ProxyFailed, RolloutError, WrongSettings
 from rollout.intake.intake import Intake
 from rollout.lake.compact import Compactor
+from rollout.lake.expiry import Retention
+from rollout.lake.keeping import Keeping
 from rollout.lake.units import UnitHash
 from rollout.store.counts import Counts
 from rollout.store.database import Database
@@ -89,7 +91,9 @@ def _joined(asked: ProxyAsked) -> Iterator[Node]:
         _open_door(held, asked, hashing, spool, later, token=token, routers=[])
         client = held.enter_context(connect(url, token))
         node = held.enter_context(
-            open_node(place, hashing=hashing, spool=spool, intake=client, signs_off=True)
+            open_node(
+                place, hashing=hashing, spool=spool, intake=client, signs_off=True, keeping=_kept(asked)
+            )
         )
         held.enter_context(joined(node, plane))
         later.node = node
@@ -117,16 +121,24 @@ def _alone(asked: ProxyAsked, files: Files) -> Iterator[Node]:
         shown = f"[{host}]" if ":" in host else host
         client = held.enter_context(connect(f"http://{shown}:{asked.agent_port}", token))
         node = held.enter_context(
-            open_node(place, hashing=hashing, spool=spool, intake=client, signs_off=False)
+            open_node(
+                place, hashing=hashing, spool=spool, intake=client, signs_off=False, keeping=_kept(asked)
+            )
         )
         follower = Alone(files, node.applier, place.own / "revisions.json")
         follower.begin()
         later.node = node
         ending = threading.Event()
-        compactor = Compactor(lake, counts.cursors, now_s=time.time)
+        # No experiment runs here: nothing but age decides.
+        retention = Retention(_kept(asked), lambda: None)
+        compactor = Compactor(lake, counts.cursors, now_s=time.time, retention=retention)
         run(held, "compactor", partial(compactor.run, ending), ending.set)
         run(held, "files", partial(follower.run, ending), ending.set)
         yield node
+
+
+def _kept(asked: ProxyAsked) -> Keeping:
+    return asked.keeping or Keeping()
 
 
 def _open_door(  # noqa: PLR0913 (one for each part)

@@ -1,0 +1,18 @@
+"""How long records are kept, and how many may wait on a node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+MIB: Final = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What is set; days of None are for ever."""
+
+    exposures_days: int | None = None
+    outcomes_days: int | None = None
+    largest_unsent: int = 4096 * MIB
+    """Bytes of a node's log; beyond it the newest records are dropped and counted."""
