@@ -22,7 +22,8 @@ def read(lines: bytes) -> tuple[list[dict[str, object]], int, int]:
     for row in rows:
         row["route"] = [column[row["route"]] for column in found.routes.values()][1:]
     kept = [row for row in rows if row["known"]]
-    return kept, len(rows) - len(kept), len(found.bad)
+    counted = sum(int(str(row["requests"])) for row in rows if not row["known"])
+    return kept, counted, len(found.bad)
 
 
 @pytest.mark.parametrize(
@@ -143,3 +144,24 @@ def test_a_unit_is_its_bytes_without_blanks_at_the_ends_under_the_clusters_key()
     assert HASHING.key.decode() not in repr(HASHING)
     with pytest.raises(WrongSettings, match="16 to 64 bytes"):
         UnitHash(b"short")
+
+
+def test_requests_that_are_only_counted_share_a_row_if_all_they_leave_is_alike() -> None:
+    alike = [request_at(2_000_000 + n, route="ranker/rest", unit=f"u{n}", dur_us=1000 + n) for n in range(5)]
+    others = [
+        request_at(12_000_000, route="ranker/rest"),
+        request_at(2_000_000, route="ranker/outside"),
+        request_at(2_000_000, route="ranker/rest", rev="4"),
+        request_at(2_000_000, route="ranker/rest", code=404),
+        request_at(2_000_000, route="ranker/rest", dur_us=5000),
+        request_at(2_000_000, route="ranker/rest", dur_us=None),
+        request_at(2_000_000, route="ranker/outside", code=0, flags="DC"),
+    ]
+    kept = [request_at(3_000_000 + n, unit=f"u{n}") for n in range(2)]
+    found = Recorder(HASHING, lambda _experiment, ts_us: np.ones_like(ts_us)).read(
+        as_lines([kept[0], *alike, *others, kept[1]])
+    )
+    assert found.columns["requests"].tolist() == [1, 5, *[1] * len(others), 1]
+    assert found.columns["known"].tolist() == [True, *[False] * (len(others) + 1), True]
+    begins = found.columns["ts_us"][1:-1].astype(np.int64) % 10_000_000
+    assert set(begins.tolist()) == {0}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rollout.agent.journal import SplitHistory
 from rollout.agent.recorder import Converter
-from rollout.lake.engine import connect
+from rollout.lake.engine import connect_writer
 from rollout.lake.outcomes import read_spool, write_outcomes
 from rollout.lake.record import Recorder, write_exposures
 from rollout.lake.units import UnitHash
@@ -16,7 +16,7 @@ from rollout.lake.units import UnitHash
 
 def exposures(hashing: UnitHash, history: SplitHistory) -> Converter:
     """Return the converter of Envoy's access log; each record gets the split that was live at its begin."""
-    engine, recorder = connect(), Recorder(hashing, history.splits_at)
+    engine, recorder = connect_writer(), Recorder(hashing, history.splits_at)
 
     def convert(lines: bytes) -> tuple[bytes, list[bytes]]:
         history.refresh()
@@ -28,7 +28,7 @@ def exposures(hashing: UnitHash, history: SplitHistory) -> Converter:
 
 def outcomes() -> Converter:
     """Return the converter of the outcomes' spool."""
-    engine = connect()
+    engine = connect_writer()
 
     def convert(lines: bytes) -> tuple[bytes, list[bytes]]:
         found, bad = read_spool(lines)

@@ -35,25 +35,16 @@ FAILED: Final = frozenset(
 )
 CLIENT_GONE: Final = frozenset(("DC", "DR"))
 _HAS_FAILED, _HAS_LEFT = 1, 2
+_ALIKE: Final = ("ts_us", "route", "revision", "status", "dur_us", "attempts", "first_failed", "left")
+"""What requests have in common that are only counted."""
 # In the log's order, which is nearly that of time: sorting costs half as much again, and saves nothing.
 SELECT: Final = f"""
-WITH named AS (
-  SELECT columns.*, routes.experiment, routes.arm, routes.block FROM columns JOIN routes USING (route)
-), counted AS (
-  SELECT ts_us, experiment, revision, block, arm, unit, known, status, dur_us, attempts, first_failed, "left",
-    split, 1 AS requests
-  FROM named WHERE known
-  UNION ALL
-  SELECT ts_us // {WINDOW_US} * {WINDOW_US}, experiment, revision, block, arm, 0, false, status, dur_us,
-    attempts, first_failed, "left", {UNKNOWN}, count(*)
-  FROM named WHERE NOT known GROUP BY ALL
-)
 SELECT ts_us, experiment::VARCHAR AS experiment, revision::INTEGER AS revision,
   nullif(block, {NO_BLOCK})::SMALLINT AS block, arm::VARCHAR AS arm,
   CASE WHEN known THEN unit END AS unit, status::SMALLINT AS status,
   nullif(dur_us, {UNKNOWN}) AS dur_us, attempts::SMALLINT AS attempts, first_failed, "left",
-  nullif(split, {UNKNOWN})::INTEGER AS split, requests::BIGINT AS requests
-FROM counted
+  nullif(split, {UNKNOWN})::INTEGER AS split, requests
+FROM columns JOIN routes USING (route)
 """  # noqa: S608 (constants of this module)
 
 Columns = dict[str, NDArray[np.generic]]
@@ -64,7 +55,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A row for each request, those that are only counted included; routes by number; and the bad lines."""
+    """A row for each request that is compared, and for many that are counted; routes; and the bad lines."""
 
     columns: Columns
     routes: Columns
@@ -117,7 +108,8 @@ class Recorder:
         columns = self._columns(found.lines, route, routes)
         columns |= {"route": route, "revision": revision, "ts_us": ts_us}
         columns["split"] = self._splits(columns, routes)
-        return Recorded(columns, routes, found.bad)
+        columns["requests"] = np.ones(len(ts_us), dtype=np.int64)
+        return Recorded(_grouped(columns), routes, found.bad)
 
     def _columns(self, found: list[Line], route: IntArray, routes: Columns) -> Columns:
         status = _integers(line.code or 0 for line in found)
@@ -152,7 +144,7 @@ class Recorder:
 
 
 def write_exposures(engine: duckdb.DuckDBPyConnection, recorded: Recorded, path: Path) -> None:
-    """Write the rows as Parquet; requests that are only counted share a row for ten seconds."""
+    """Write the rows as Parquet."""
     write_columns(engine, {"columns": recorded.columns, "routes": recorded.routes}, SELECT, path)
 
 
@@ -188,6 +180,20 @@ def _route_columns(found: Sequence[Route | None]) -> Columns:
         ),
         "is_rest": np.array([block == NO_BLOCK and arm == REST for _, arm, block in routes], dtype=np.bool_),
     }
+
+
+def _grouped(columns: Columns) -> Columns:
+    """Return the rows with one for all that are only counted and have the same of everything, for 10 s."""
+    counted = np.flatnonzero(np.logical_not(columns["known"]))
+    if not len(counted):
+        return columns
+    columns["ts_us"][counted] = columns["ts_us"][counted].astype(np.int64) // WINDOW_US * WINDOW_US
+    alike = np.stack([columns[name][counted].astype(np.int64) for name in _ALIKE])
+    order = np.lexsort(alike)
+    begins = np.flatnonzero((np.diff(alike[:, order], axis=1, prepend=-1) != 0).any(axis=0))
+    columns["requests"][counted[order[begins]]] = np.diff(begins, append=len(counted))
+    kept = np.sort(np.concatenate([np.flatnonzero(columns["known"]), counted[order[begins]]]))
+    return {name: column[kept] for name, column in columns.items()}
 
 
 def _bucketed(dur_us: IntArray) -> IntArray:
