@@ -12,12 +12,13 @@ import pytest
 from rollout.agent.custody import Room
 from rollout.agent.log import Log
 from rollout.agent.losses import ANYBODY, Loss
-from rollout.agent.recorder import Recorder
+from rollout.agent.recorder import Point, Recorder
+from rollout.domain.records import Run
 from rollout.lake.query import Kind
-from tests.agent.node import SETTLE_US, acknowledge, control_plane, recorder, write
+from tests.agent.node import LAG_US, SETTLE_US, acknowledge, control_plane, recorder, write
 from tests.agent.test_recorder import check
 from tests.intake.house import NOW_US
-from tests.lake.histories import BEGIN_US, Request, as_lines, request_at
+from tests.lake.histories import BEGIN_US, RUN, Request, as_lines, request_at
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -145,8 +146,11 @@ def test_at_the_limit_the_newest_is_dropped_and_counted_and_the_oldest_arrives(t
         assert node.recorder.losses.all() == (expected,)
         assert node.recorder.unsent_bytes() == len(as_lines(first))
     with control_plane(tmp_path) as (house, address), opened(tmp_path, address, limit) as node:
+        assert house.counts.rows_lost(Run("other", 7), since_us=0) is None
         assert node.step()
         check(house, first)
+        assert house.counts.rows_lost(Run("other", 7), since_us=0) == 10
+        assert house.counts.rows_lost(RUN, since_us=0) is None
         assert node.recorder.losses.all() == (expected,)
 
 
@@ -175,3 +179,25 @@ def test_what_reaches_the_intake_is_never_dropped(tmp_path: Path) -> None:
             assert node.step()
         check(house, requests(0, 40))
         assert lost(node) == []
+
+
+def test_what_is_lost_is_told_before_anything_more_is_promised(tmp_path: Path) -> None:
+    kinds = (Kind.EXPOSURES,)
+    seen: list[tuple[int | None, int | None]] = []
+    with control_plane(tmp_path) as (house, address):
+
+        def look(_: Point) -> None:
+            mark = house.counts.watermark(2 * NOW_US, kinds=kinds, is_fast=False)
+            seen.append((mark, house.counts.rows_lost(RUN, since_us=0)))
+
+        clock = [NOW_US]
+        with recorder(tmp_path, address, now_us=lambda: clock[0], reached=look) as (hand, _):
+            write(tmp_path, as_lines(requests(0, 10)))
+            assert hand.step()
+            assert (NOW_US - LAG_US, None) in seen
+            (tmp_path / "access.log").write_bytes(as_lines(requests(10, 2)))
+            seen.clear()
+            clock[0] += 1_000_000
+            assert hand.step()
+        assert {lost for _, lost in seen} == {0}, "before the first byte of what follows"
+        assert seen[-1] == (clock[0] - LAG_US, 0)

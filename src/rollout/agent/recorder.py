@@ -15,7 +15,7 @@ from typing import Final, Protocol, assert_never
 from rollout import logs
 from rollout.agent.custody import Custody, Room
 from rollout.agent.log import Log, Part
-from rollout.agent.losses import Losses
+from rollout.agent.losses import Loss, Losses
 from rollout.agent.offsets import Offsets
 from rollout.agent.uplink import Unreachable, Uplink
 from rollout.intake.intake import Filed, OutOfTurn, Refused
@@ -109,6 +109,7 @@ class Recorder:
         self._quarantine = stream.folder / f"{stream.kind}.quarantine"
         self.losses = losses or Losses(stream.folder / f"{stream.kind}.losses")
         """What of this stream will never reach the lake."""
+        self._told: tuple[Loss, ...] = ()
         self._custody = Custody(stream.kind, stream.log, self._offsets, self.losses, chunk=largest_cut)
 
     def step(self, until: Callable[[], bool] = lambda: False) -> bool:
@@ -119,6 +120,7 @@ class Recorder:
         now_us = self._now_us()
         parts = self._custody.parts(now_us)
         try:
+            self._tell_losses()
             # The first that fails ends the step: a watermark holds only when everything older is filed.
             return all(self._drain(part, now_us, until) for part in parts)
         except Unreachable as error:
@@ -127,6 +129,13 @@ class Recorder:
         finally:
             if self._room is not None:
                 self._custody.make_room(self._room, now_us)
+
+    def _tell_losses(self) -> None:
+        """Say what is lost before anything more is promised: of the rest alone nothing may be concluded."""
+        lost = self.losses.all()
+        if lost != self._told:
+            self._uplink.tell_losses(self._stream.node, lost)
+            self._told = lost
 
     def unsent_bytes(self) -> int:
         """Return how much of the log waits for the intake."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import httpx
+import msgspec
 
+from rollout.agent.losses import Loss
 from rollout.intake.intake import Answer, Filed, OutOfTurn, Refused
 from rollout.lake import segments
 from rollout.store.counts import Told
@@ -77,6 +79,19 @@ class Uplink:
             # Parquet is compressed already.
             content=body,
         )
+
+    def tell_losses(self, node: str, losses: Sequence[Loss]) -> None:
+        """Say what this node will never hand in, in all."""
+        try:
+            response = self._client.put(
+                f"/v1/nodes/{node}/losses",
+                content=msgspec.json.encode(losses),
+                headers={"Content-Type": "application/json"},
+            )
+        except httpx.TransportError as error:
+            raise Unreachable(str(error)) from None
+        if not response.is_success:
+            raise Unreachable(f"{response.status_code} {response.text[:200]}")
 
     def sign_off(self, node: str) -> None:
         """Say that this node has handed in everything and holds no watermark any longer."""

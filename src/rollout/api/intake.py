@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Final, assert_never
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, status
+from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, Request, status
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from rollout.api.body import read_body
+from rollout.domain.records import Run
 from rollout.intake.intake import Answer, Filed, Intake, OutOfTurn, Refused
 from rollout.lake import segments
 from rollout.lake.query import Kind
 from rollout.lake.segments import LOG, NODE
 from rollout.store.counts import Told
+from rollout.store.losses import Lost
 
 LARGEST_SEGMENT: Final = 32 * 2**20
 LARGEST_OFFSET: Final = 10**15 - 1
+LARGEST_LOSSES: Final = 4_000
 NodeName = Annotated[str, Path(pattern=f"^{NODE.pattern}$")]
 LogName = Annotated[str, Path(pattern=f"^{LOG.pattern}$")]
 
@@ -32,6 +35,25 @@ class Cut(BaseModel):
     end: Annotated[int, Field(ge=0, le=LARGEST_OFFSET)]
     watermark_us: Annotated[int, Field(ge=0, lt=2**62)] = 0
     bad_lines: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+
+class LostRecords(BaseModel):
+    """What a node lost of one run in all; an empty experiment means anybody's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Kind
+    experiment: Annotated[str, Field(max_length=253)]
+    revision: Annotated[int, Field(ge=0, lt=2**31)]
+    rows: Annotated[int, Field(ge=0, lt=2**62)]
+    bytes: Annotated[int, Field(ge=0, lt=2**62)]
+    from_us: Annotated[int, Field(ge=0, lt=2**62)]
+    to_us: Annotated[int, Field(ge=0, lt=2**62)]
+
+    def as_lost(self) -> Lost:
+        """Return it as the counts take it."""
+        run = Run(self.experiment, self.revision) if self.experiment else None
+        return Lost(run, self.kind, self.rows, self.to_us)
 
 
 def intake_router(
@@ -54,6 +76,12 @@ def intake_router(
                 "Content-Digest: not that of the body that arrived; send it again",
             )
         return _answered(await run_in_threadpool(intake.accept, told, body))
+
+    @router.put("/nodes/{node}/losses", status_code=status.HTTP_204_NO_CONTENT)
+    async def lose(
+        node: NodeName, losses: Annotated[list[LostRecords], Body(max_length=LARGEST_LOSSES)]
+    ) -> None:
+        await run_in_threadpool(intake.note_losses, node, [one.as_lost() for one in losses])
 
     @router.delete("/nodes/{node}", status_code=status.HTTP_204_NO_CONTENT)
     async def sign_off(node: NodeName) -> None:

@@ -3,25 +3,23 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from rollout.cli.entries import entry, row
 from rollout.cli.invocation import Invocation, pass_invocation
 from rollout.cli.output import output_option, print_json, print_table, write
 from rollout.cli.root import Group, epilog
 from rollout.errors import ControlPlaneFailed, ExitCode, NotReadable, Problem
 
 if TYPE_CHECKING:
-    from rollout.lake.inventory import Entry
     from rollout.settings import Color
     from rollout.store.counts import Counts
 
 BUSY_S = 30.0
 """How long another one that merges is waited for."""
-DAY_S = 86_400
 data_option = click.option(
     "--data",
     "folder",
@@ -79,9 +77,9 @@ def ls(invocation: Invocation, folder: Path, output: str | None) -> None:
         remedy = "`rollout lake check` says which file it is"
         raise NotReadable(Problem(str(within), str(error), remedy)) from None
     if (output or invocation.settings.output) == "json":
-        print_json([_entry(one) for one in found])
+        print_json([entry(one) for one in found])
     elif found:
-        print_table([_row(one) for one in found], invocation.settings.color)
+        print_table([row(one) for one in found], invocation.settings.color)
     else:
         write("nothing is recorded yet\n")
 
@@ -199,42 +197,6 @@ def _counts(folder: Path) -> "Iterator[Counts | None]":
 
 def _by_log(counts: "Counts") -> Mapping[tuple[str, str, str], int]:
     return {(kind, node, log): cursor for kind, node, log, cursor in counts.cursors()}
-
-
-def _row(one: "Entry") -> Mapping[str, str]:
-    return {
-        "table": one.kind,
-        "experiment or metric": one.owner or "(nobody's)",
-        "node": one.node,
-        "day": _day(one.day),
-        "files": f"{one.files:,}",
-        "rows": f"{one.rows:,}",
-        "bytes": f"{one.bytes:,}",
-        "from": _moment(one.first_us),
-        "to": _moment(one.last_us),
-    }
-
-
-def _entry(one: "Entry") -> Mapping[str, object]:
-    return {
-        "table": one.kind,
-        "owner": one.owner,
-        "node": one.node,
-        "day": _day(one.day),
-        "files": one.files,
-        "rows": one.rows,
-        "bytes": one.bytes,
-        "first_us": one.first_us,
-        "last_us": one.last_us,
-    }
-
-
-def _day(number: int) -> str:
-    return datetime.fromtimestamp(number * DAY_S, tz=UTC).date().isoformat()
-
-
-def _moment(at_us: int) -> str:
-    return datetime.fromtimestamp(at_us // 1_000_000, tz=UTC).time().isoformat()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +15,7 @@ from rollout.lake.engine import connect
 from rollout.lake.query import Kind
 from rollout.lake.segments import Segment
 from rollout.store.counts import Counts, Told
+from rollout.store.losses import Lost
 
 
 class Point(StrEnum):
@@ -107,6 +108,10 @@ class Intake:
     def forget_node(self, node: str) -> bool:
         """Let a node hold no watermark any longer: it drained, or a person removed it."""
         return self._counts.forget_node(node)
+
+    def note_losses(self, node: str, lost: Iterable[Lost]) -> None:
+        """Note for good what a node will never hand in."""
+        self._counts.note_losses(node, lost, self._now_us())
 
     def _file(self, kind: Kind, segment: Segment, body: bytes) -> Digest:
         target = self._folder / kind / segment.name
