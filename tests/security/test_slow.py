@@ -66,3 +66,6 @@ def test_what_runs_has_limits() -> None:
     assert (limits["request_headers_timeout"], limits["stream_idle_timeout"]) == ("10s", "60s")
     assert limits["common_http_protocol_options"]["idle_timeout"] == "300s"
     assert limits["max_request_headers_kb"] == 16
+    monitors = start_file["overload_manager"]["resource_monitors"]
+    most = [one["typed_config"].get("max_active_downstream_connections") for one in monitors]
+    assert 20_000 in most

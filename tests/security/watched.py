@@ -36,7 +36,8 @@ class Watched:
     """A running server and what has reached it."""
 
     name: str
-    url: str = ""
+    url: str
+    status: int = 200
     seen: list[Seen] = field(default_factory=list)
     strange: list[bytes] = field(default_factory=list)
     """What was no request."""
@@ -52,7 +53,8 @@ class _Handler(socketserver.StreamRequestHandler):
                 return
             watched.seen.append(seen)
             body = watched.name.encode()
-            self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+            start = b"HTTP/1.1 %d -\r\ncontent-length: %d\r\n\r\n" % (watched.status, len(body))
+            self.wfile.write(start + body)
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -60,18 +62,18 @@ class _Server(socketserver.ThreadingTCPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, status: int) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.watched = Watched(name, f"http://127.0.0.1:{self.server_address[1]}")
+        self.watched = Watched(name, f"http://127.0.0.1:{self.server_address[1]}", status)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing of a caller that left."""
 
 
 @contextmanager
-def watched(name: str) -> Iterator[Watched]:
+def watched(name: str, status: int = 200) -> Iterator[Watched]:
     """Serve until the block ends; every answer's body is the name."""
-    server = _Server(name)
+    server = _Server(name, status)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
