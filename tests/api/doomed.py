@@ -12,7 +12,7 @@ from rollout.api.allowance import Allowance
 from rollout.api.app import create_app
 from rollout.api.applications import Applications
 from rollout.api.outcomes import Door, outcomes_router
-from rollout.api.told import Meaning
+from rollout.api.told import Meaning, Remembered
 from tests.api.serving import TOKEN, serving
 from tests.lake.histories import BEGIN_US, HASHING
 
@@ -30,7 +30,8 @@ NOW_US = BEGIN_US + 30_000_000
 def door(folder: Path, *, per_s: float = 1e6, burst: float = 1e6) -> Door:
     """Return a door whose clocks stand still."""
     allowance = Allowance(per_s, burst, now_s=lambda: 0.0)
-    return Door(HASHING, Spool(folder / "outcomes.jsonl"), lambda: METRICS, lambda: NOW_US, allowance)
+    asked = Remembered(lambda: METRICS, now_s=lambda: 0.0)
+    return Door(HASHING, Spool(folder / "outcomes.jsonl"), asked, lambda: NOW_US, allowance)
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ from rollout.api.body import Room, read_packed
 from rollout.api.desk import Desk
 from rollout.api.experiments import experiments_router
 from rollout.api.outcomes import LARGEST_BODY, outcomes_router
-from rollout.api.told import Meaning, wanted
+from rollout.api.told import FRESH_S, Meaning, Remembered, Wanted, wanted
 from rollout.domain.metric import MetricType
 from rollout.domain.records import Stratum, Successes
 from rollout.errors import WrongSettings
@@ -171,6 +171,26 @@ def test_a_ratio_asks_for_two_outcomes_by_their_own_names() -> None:
         "views": frozenset([Meaning.DIVISOR]),
         GOAL.name: frozenset([Meaning.DID_IT]),
     }
+
+
+def test_what_is_wanted_is_asked_once_for_all_who_wait_and_again_when_it_is_old() -> None:
+    now, asked = [100.0], list[float]()
+
+    def ask() -> Wanted:
+        asked.append(now[0])
+        return {f"metric {len(asked)}": frozenset([Meaning.DID_IT])}
+
+    async def live() -> list[list[str]]:
+        remembered = Remembered(ask, now_s=lambda: now[0])
+        found = []
+        for at_s in (100.0, 100.0 + FRESH_S, 101.0, 3600.0):
+            now[0] = at_s
+            found += [list(one) for one in await asyncio.gather(*(remembered.now() for _ in range(3)))]
+        return found
+
+    numbers = [1] * 6 + [2] * 3 + [3] * 3
+    assert asyncio.run(live()) == [[f"metric {number}"] for number in numbers]
+    assert asked == [100.0, 101.0, 3600.0]
 
 
 def test_a_wrong_line_is_named_by_its_number_too(client: httpx.Client) -> None:

@@ -25,7 +25,7 @@ from rollout.api.app import create_app
 from rollout.api.applications import Applications
 from rollout.api.intake import intake_router
 from rollout.api.outcomes import LARGEST_BATCH, Door, outcomes_router
-from rollout.api.told import wanted
+from rollout.api.told import Remembered, wanted
 from rollout.controller.reconcile import Reconciler, World
 from rollout.domain.assignment import Placement
 from rollout.domain.policy import Policy
@@ -169,7 +169,7 @@ def built(folder: Path, policies: Sequence[Policy], *, begin_us: int) -> Iterato
         held.callback(spool.close)
         goals = wanted(policy.metrics[0] for policy in policies)
         allowance = Allowance(1e9, 1e9, now_s=lambda: 0.0)
-        door = Door(HASHING, spool, lambda: goals, clock.now, allowance)
+        door = Door(HASHING, spool, Remembered(lambda: goals, now_s=lambda: 0.0), clock.now, allowance)
         named = application_of([TOKEN], Applications())
         intake = Intake(lake, counts, now_us=clock.now)
         allowed = bearer([TOKEN])

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from rollout.agent.spool import Spool, SpoolBroken, SpoolFull
 from rollout.api.allowance import Allowance
 from rollout.api.body import Room, read_packed
-from rollout.api.told import Checker, Wanted
+from rollout.api.told import Checker, Remembered
 from rollout.lake.outcomes import Outcome, spooled
 from rollout.lake.units import UnitHash
 
@@ -34,11 +34,11 @@ JSON: Final = ("application/json", "application/x-www-form-urlencoded", "")
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What outcomes are checked against; `metrics` says which are wanted now."""
+    """What outcomes are checked against."""
 
     hashing: UnitHash
     spool: Spool
-    metrics: Callable[[], Wanted]
+    wanted: Remembered
     now_us: Callable[[], int]
     allowance: Allowance
     room: Room = field(default_factory=Room)
@@ -71,7 +71,8 @@ def outcomes_router(door: Door, application: Callable[[Request], str]) -> APIRou
             door.allowance.charge(name, len(items))
             if len(items) > LARGEST_BATCH:
                 raise _too_many()
-            good, problems = _checked(items, Checker(door.hashing, name, door.metrics(), door.now_us()))
+            wanted = await door.wanted.now()
+            good, problems = _checked(items, Checker(door.hashing, name, wanted, door.now_us()))
             if good:
                 await _keep(door.spool, good)
         refused = len(items) - len(good)

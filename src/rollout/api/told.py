@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from math import isfinite
@@ -60,19 +61,26 @@ def wanted(metrics: Iterable[Metric]) -> Wanted:
 
 
 class Remembered:
-    """What is wanted, asked for again when the answer is old: reading it costs more than an outcome."""
+    """What is wanted, asked for again, by one caller, when the answer is old: it is read from a database."""
 
     def __init__(self, ask: Callable[[], Wanted], *, now_s: Callable[[], float]) -> None:
         self._ask, self._now_s = ask, now_s
         self._answer: Wanted = {}
         self._asked_s: float | None = None
+        self._turn = asyncio.Lock()
 
-    def __call__(self) -> Wanted:
-        """Return what was wanted at most `FRESH_S` ago."""
-        now_s = self._now_s()
-        if self._asked_s is None or now_s - self._asked_s > FRESH_S:
-            self._answer, self._asked_s = self._ask(), now_s
+    async def now(self) -> Wanted:
+        """Return what was wanted at most `FRESH_S` before this call."""
+        if self._is_old():
+            async with self._turn:
+                if self._is_old():
+                    began_s = self._now_s()
+                    self._answer = await asyncio.to_thread(self._ask)
+                    self._asked_s = began_s
         return self._answer
+
+    def _is_old(self) -> bool:
+        return self._asked_s is None or self._now_s() - self._asked_s > FRESH_S
 
 
 class Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
