@@ -82,6 +82,15 @@ def test_a_clients_own_rollout_headers_are_taken_away(front: Exposed) -> None:
         assert set(ours) == {"x-rollout-variant", "x-rollout-unit"} if unit else {"x-rollout-variant"}
 
 
+def test_a_doubled_unit_is_one_unit_for_the_log_and_the_upstream(tmp_path: Path) -> None:
+    with exposed(tmp_path) as front:
+        assert codes(front.send(head("/churn", f"{UNIT}: first", f"{UNIT.upper()}: second"))) == [200]
+        (line,) = front.lines(1)
+        (seen,) = front.servers["/churn"].seen
+    assert line["unit"].encode() == seen.values("x-rollout-unit")[0] == b"first"
+    assert seen.values(UNIT) == [b"first", b"second"]
+
+
 @pytest.mark.parametrize("name", ["x_rollout_variant", "X_Rollout-Unit", "x-rollout_unit", "x_user_id"])
 def test_a_name_with_an_underscore_is_refused(front: Exposed, name: str) -> None:
     assert codes(front.send(head("/churn", f"{name}: forged"))) == [400]

@@ -10,7 +10,8 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MOST_CONNECTIONS: Final = 1_000
+MOST_CONNECTIONS: Final = 5_000
+"""More than the nodes that may wait for a snapshot, each of which holds one."""
 LARGEST_HEAD: Final = 32 * 1024
 HEAD_WITHIN_S: Final = 10.0
 """From a connection's beginning, or the answer before, to the last byte of a request's head."""
