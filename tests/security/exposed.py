@@ -32,10 +32,10 @@ class Exposed:
     port: int
     servers: dict[str, Watched]
 
-    def send(self, content: bytes) -> bytes:
+    def send(self, content: bytes, *, within_s: float = ENDS_WITHIN_S) -> bytes:
         """Return what comes back until the proxy ends the connection, or has answered and says no more."""
         received = b""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=ENDS_WITHIN_S) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=within_s) as connection:
             connection.sendall(content)
             # A reset is an answer too; silence is the end only once something was said.
             with suppress(ConnectionResetError, TimeoutError):
