@@ -54,6 +54,14 @@ class Admin:
         """Return how many clusters are known but not usable yet: a route to one is a 503 without fallback."""
         return self._gauge("cluster_manager.warming_clusters")
 
+    def statistics(self) -> str:
+        """Return everything that was ever counted or measured, one a line, or raise AdminSilent.
+
+        Without a filter, and without what is still at its beginning: at a thousand experiments that takes
+        Envoy's main thread 10 ms, where a filter alone would take 20.
+        """
+        return "".join(self._ask("GET", f"/stats?usedonly&type={kind}")[1] for kind in ("Counters", "Gauges"))
+
     def open_connections(self) -> int:
         """Return how many clients are connected, or raise AdminSilent."""
         return self._gauge(f"http.{LISTENER}.downstream_cx_active")

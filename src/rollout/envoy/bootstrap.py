@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
+from rollout.envoy import degradation
 from rollout.envoy.access_log import access_log, attempt_lines
 from rollout.envoy.document import ROLLOUT, TYPE, Json, JsonObject, Kind
 from rollout.envoy.own_headers import keep_filter
@@ -91,14 +93,9 @@ def _when_heap_is(action: str, share: float) -> JsonObject:
 def _stats() -> JsonObject:
     """Return what is counted: with everything, a thousand policies make 40 MB a scrape."""
     kept = ("cluster_manager.", f"http.{LISTENER}.", "listener.", "listener_manager.", "overload.")
-    gauges = (
-        "upstream_cx_active",
-        "upstream_rq_active",
-        "membership_healthy",
-        r"outlier_detection\.ejections_active",
-    )
+    of_clusters = ("upstream_cx_active", "upstream_rq_active", *map(re.escape, degradation.KEPT))
     patterns: list[Json] = [{"prefix": prefix} for prefix in (*kept, "runtime.", "server.")]
-    patterns.append({"safe_regex": {"regex": rf"cluster\..*\.({'|'.join(gauges)})"}})
+    patterns.append({"safe_regex": {"regex": rf"cluster\..*\.({'|'.join(of_clusters)})"}})
     return {"stats_matcher": {"inclusion_list": {"patterns": patterns}}}
 
 

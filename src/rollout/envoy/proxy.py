@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Final, Self
@@ -16,6 +16,7 @@ from rollout.domain.assignment import Placement
 from rollout.envoy.access_log import ACCESS_LOG_FILE
 from rollout.envoy.admin import Admin, AdminSilent
 from rollout.envoy.bootstrap import Address, bootstrap
+from rollout.envoy.degradation import Arm, Fared, Lives, read
 from rollout.envoy.document import Kind
 from rollout.envoy.files import ConfigurationFiles
 from rollout.envoy.handover import Handover, Hearing
@@ -61,6 +62,7 @@ class Proxy:
         self._process = EnvoyProcess(self._folder, concurrency=concurrency, now=patience.now)
         self._admin: Admin | None = None
         self._publisher: Publisher | None = None
+        self._lives = Lives()
         self._held = ExitStack()
 
     def __enter__(self) -> Self:
@@ -132,6 +134,15 @@ class Proxy:
     def standing(self) -> tuple[Placement, ...]:
         """The placements that were last acknowledged, all of them together."""
         return self._started.standing
+
+    def degradation(self) -> Mapping[Arm, Fared] | None:
+        """Return how each arm fared in all lives of this Envoy, or None while it does not answer."""
+        if self._admin is None:
+            return None
+        life = self.starts
+        with suppress(AdminSilent):
+            return self._lives.add(life, read(self._admin.statistics()))
+        return None
 
     def rotate_log(self, name: str) -> Path:
         """Give the access log another name and make Envoy begin a new one.
