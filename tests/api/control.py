@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from rollout.domain.history import Entry
 from rollout.domain.judge import Patience, judge
 from rollout.envoy.translate import refuse_impossible
 from rollout.errors import Problem
+from rollout.fleet.degradation import Degraded
 from rollout.policyfile.digest import digest
 from rollout.policyfile.reading import parse, read_bytes
 from rollout.ports import Unread
@@ -77,13 +78,18 @@ class House:
 
 
 @contextmanager
-def house(folder: Path, *, is_live: Callable[[Placement], bool] = lambda _: True) -> Iterator[House]:
+def house(
+    folder: Path,
+    *,
+    is_live: Callable[[Placement], bool] = lambda _: True,
+    degraded: Callable[[str, int], Sequence[Degraded]] = lambda _experiment, _revision: (),
+) -> Iterator[House]:
     """Serve a control plane whose ledger is in this folder."""
     database = Database.writer(folder / "control.db")
     ledger = SqlLedger(database, new_uid=lambda: secrets.token_hex(4), digest=digest)
     clock, changes = Clock(), list[int]()
     try:
-        with serving(control(ledger, clock, changes, is_live=is_live)) as url:
+        with serving(control(ledger, clock, changes, is_live=is_live, degraded=degraded)) as url:
             yield House(url, ledger, database, clock, changes)
     finally:
         database.close()
@@ -95,6 +101,7 @@ def control(
     changes: list[int],
     *,
     is_live: Callable[[Placement], bool],
+    degraded: Callable[[str, int], Sequence[Degraded]] = lambda _experiment, _revision: (),
 ) -> FastAPI:
     """Return the application over a ledger; it notes the changes that people make."""
     tools = Tools(
@@ -104,6 +111,7 @@ def control(
         is_live=is_live,
         recorded=lambda: changes.append(clock()),
         now_us=clock,
+        degraded=degraded,
     )
     allowed = bearer([TOKEN])
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from rollout.domain.decision import Reason
+from rollout.fleet.degradation import Degraded
 from tests.api.control import POLICY, TOKEN, House, begin, house, look
 from tests.client.strange import nobody
 from tests.command import environment, run
@@ -77,6 +78,25 @@ def test_start_waits_until_the_proxies_serve_the_route(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["experiment"]["traffic_is_live"] is True
     assert list(confirmed) == []
+
+
+def test_a_version_that_does_not_fare_well_is_told_with_the_cause(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    failures = {"try-timeout": 30, "connect-failure": 7}
+    slow = Degraded("candidate1", failures, 1, 2, 1, ("requests",), ("a", "b"))
+    with house(
+        tmp_path, degraded=lambda name, revision: [slow] * ((name, revision) == ("churn-v2", 1))
+    ) as there:
+        begin(there.ledger)
+        desk = Desk(tmp_path, there)
+        told = [desk.type(verb, "churn-v2").stdout for verb in ("status", "explain")]
+        as_json = json.loads(desk.type("status", "churn-v2", "-o", "json").stdout)["degraded"]
+    sentence = (
+        "candidate 2.0.0: 37 attempts failed in the last minute: 30 per-try timeouts, 7 connections refused; "
+        "1 of 2 hosts out; a host ejected once in the last minute; at their limit: requests\n"
+    )
+    assert all(sentence in text for text in told), told
+    assert (as_json[0]["failures"], as_json[0]["nodes"]) == (failures, ["a", "b"])
 
 
 def test_two_starts_at_once_are_one(desk: Desk) -> None:

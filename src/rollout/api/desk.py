@@ -38,6 +38,7 @@ from rollout.domain.policy import Policy
 from rollout.domain.revise import Unrevisable, revise
 from rollout.domain.wish import Wish
 from rollout.errors import Problem, WrongTraffic, nearest
+from rollout.fleet.degradation import Degraded
 from rollout.policyfile.finding import Severity, worded
 from rollout.policyfile.reading import Reading
 from rollout.ports import Ledger, Standing, Unread
@@ -74,6 +75,8 @@ class Tools:
     recorded: Callable[[], None]
     """Hears that a person changed the ledger, so that nobody waits for the next look."""
     now_us: Callable[[], int]
+    degraded: Callable[[str, int], Sequence[Degraded]] = lambda _experiment, _revision: ()
+    """Which arms of a run do not fare well now, on all proxies together."""
 
 
 class Desk:
@@ -187,7 +190,8 @@ class Desk:
 
     def _answer(self, run: Standing) -> ExperimentAnswer:
         is_live = self._tools.is_live(placement_of(run.experiment))
-        return experiment_answer(run, self._since_us(run), is_live=is_live)
+        degraded = self._tools.degraded(run.experiment.policy.name, run.experiment.revision)
+        return experiment_answer(run, self._since_us(run), is_live=is_live, degraded=degraded)
 
     def _since_us(self, run: Standing) -> int:
         """Return since when the last decision has been the same; the history is read once for each entry."""

@@ -9,6 +9,7 @@ from typing import Final
 
 from rollout.client.answers import (
     DecisionAnswer,
+    DegradedAnswer,
     EntryAnswer,
     ExperimentAnswer,
     HistoryAnswer,
@@ -18,6 +19,7 @@ from rollout.client.answers import (
     VerdictAnswer,
     WishAnswer,
 )
+from rollout.domain.assignment import arm_index
 from rollout.domain.experiment import ENDED, Experiment, Phase, split_of
 from rollout.domain.history import Entry
 from rollout.domain.judge import FALLBACK
@@ -25,12 +27,15 @@ from rollout.domain.metric import Metric, MetricType
 from rollout.domain.policy import WHOLE_BP, Policy
 from rollout.domain.verdict import Verdict
 from rollout.domain.wish import Wish
+from rollout.fleet.degradation import Degraded
 from rollout.ports import Standing
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def experiment_answer(standing: Standing, since_us: int, *, is_live: bool) -> ExperimentAnswer:
+def experiment_answer(
+    standing: Standing, since_us: int, *, is_live: bool, degraded: Sequence[Degraded] = ()
+) -> ExperimentAnswer:
     """Say where a run stands, and since when its last decision has been the same."""
     experiment, last = standing.experiment, standing.last
     policy = experiment.policy
@@ -63,6 +68,21 @@ def experiment_answer(standing: Standing, since_us: int, *, is_live: bool) -> Ex
         if experiment.phase is Phase.AWAITING_APPROVAL
         else (),
         layer=_layer_answer(experiment),
+        degraded=tuple(_degraded_answer(policy, one) for one in degraded),
+    )
+
+
+def _degraded_answer(policy: Policy, one: Degraded) -> DegradedAnswer:
+    versions = (policy.baseline, *policy.candidates)
+    return DegradedAnswer(
+        version=versions[arm_index(one.arm)].version,
+        arm=one.arm,
+        failures=dict(one.failures),
+        ejections=one.ejections,
+        hosts=one.hosts,
+        healthy_hosts=one.healthy_hosts,
+        open_breakers=one.open_breakers,
+        nodes=one.nodes,
     )
 
 

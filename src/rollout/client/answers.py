@@ -96,6 +96,19 @@ class LookAnswer(Answer):
     verdicts: tuple[VerdictAnswer, ...]
 
 
+class DegradedAnswer(Answer):
+    """A version that does not fare well, on all proxies together."""
+
+    version: str
+    arm: str
+    failures: dict[str, int] = Field(description="Attempts that failed in the last minute, by cause.")
+    ejections: int = Field(description="How often a host was ejected in the last minute.")
+    hosts: int
+    healthy_hosts: int
+    open_breakers: tuple[str, ...] = Field((), description="The limits that are reached now.")
+    nodes: tuple[str, ...] = Field(description="Where it is so.")
+
+
 class LayerAnswer(Answer):
     """A run's own buckets of its layer, from its start to its end."""
 
@@ -132,6 +145,7 @@ class ExperimentAnswer(Answer):
     approved_by: tuple[str, ...] = Field((), description="Groups in whose name a person has approved.")
     waits_for: tuple[str, ...] = Field((), description="Groups whose approval is still to come.")
     layer: LayerAnswer | None = Field(None, description="Its range of a layer, where it has one.")
+    degraded: tuple[DegradedAnswer, ...] = Field((), description="Versions that do not fare well now.")
 
 
 class ExperimentsAnswer(Answer):

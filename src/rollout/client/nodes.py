@@ -83,13 +83,15 @@ class LossState(Answer):
 
 
 class DegradationState(Answer):
-    """How an arm's upstream fares on a node, counted since its Envoy began."""
+    """How an arm's upstream fares on a node, counted since the node began."""
 
     experiment: Text
     revision: Count
     arm: Text
     fallbacks: dict[Text, Count] = Field(
-        default_factory=dict, max_length=50, description="Answers that the baseline gave instead, by reason."
+        default_factory=dict,
+        max_length=50,
+        description="Attempts that failed, by cause: another one followed.",
     )
     ejections: Count = 0
     hosts: Number = 0

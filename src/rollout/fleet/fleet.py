@@ -10,6 +10,7 @@ from typing import Final
 
 from rollout.client.nodes import MAXIMUM_REASON_CHARACTERS, LossState, NodeState
 from rollout.domain.assignment import Placement
+from rollout.fleet.degradation import Degradations, Degraded
 from rollout.fleet.snapshot import Known, Snapshot, Wanted
 from rollout.ports import Published
 
@@ -61,6 +62,7 @@ class Fleet:
         self._by_name: Mapping[str, Wanted] = {}
         self._sent: dict[str, Known] = {}
         self._seen: dict[str, Seen] = {}
+        self._degradations = Degradations()
         self._listeners: dict[object, Callable[[], None]] = {}
         self._is_closed = False
 
@@ -108,6 +110,7 @@ class Fleet:
                 raise TooManyNodes
             versions = frozenset(one.placement for one in state.live)
             self._seen[name] = Seen(name, state, self._now_us(), self._steady_s(), versions)
+            self._degradations.heard(name, state.degradation, self._steady_s())
             self._changed.notify_all()
 
     def losses(self, name: str) -> tuple[LossState, ...]:
@@ -120,7 +123,13 @@ class Fleet:
         """Expect nothing of a node any longer: it drained, or a person removed it. False when unknown."""
         with self._changed:
             self._changed.notify_all()
+            self._degradations.forget(name)
             return self._seen.pop(name, None) is not None
+
+    def degraded(self, experiment: str, revision: int) -> tuple[Degraded, ...]:
+        """Return the arms of a run that do not fare well, on all nodes together."""
+        with self._changed:
+            return self._degradations.of(experiment, revision, self._steady_s())
 
     def nodes(self) -> tuple[tuple[Seen, bool, bool], ...]:
         """Return every known node, with whether it is silent, and whether it serves what is wanted."""
