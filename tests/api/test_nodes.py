@@ -45,10 +45,10 @@ def plane(tmp_path: Path) -> Iterator[Nodes]:
 
 
 @contextmanager
-def opening(folder: Path) -> Iterator[Nodes]:
+def opening(folder: Path, *, token: str = TOKEN) -> Iterator[Nodes]:
     fleet = Fleet(marked=lambda: (), now_us=lambda: NOW_US, confirmed_within_s=0.0)
     found = Nodes(fleet, "")
-    allowed = bearer([TOKEN])
+    allowed = bearer([token])
     with opened(folder) as house:
         routers = [
             nodes_router(fleet, KEY, allowed, lost=lambda node, lost: found.lost.append((node, lost))),

@@ -13,6 +13,7 @@ from rollout.agent.private import write_private
 from rollout.agent.traffic import Stamps
 from rollout.client.nodes import (
     MAXIMUM_REASON_CHARACTERS,
+    DegradationState,
     LiveState,
     NodeState,
     RefusedState,
@@ -74,9 +75,16 @@ class Applier:
     """
 
     def __init__(
-        self, proxy: Serving, stamps: Stamps, file: Path, *, changed: Callable[[], None] = lambda: None
+        self,
+        proxy: Serving,
+        stamps: Stamps,
+        file: Path,
+        *,
+        changed: Callable[[], None] = lambda: None,
+        degradation: Callable[[], tuple[DegradationState, ...]] = tuple,
     ) -> None:
         self._proxy, self._stamps, self._file, self._changed = proxy, stamps, file, changed
+        self._degradation = degradation
         self._due = threading.Event()
         self._newest: _Newest | None = None
         self._dealt_with: str | None = None
@@ -168,6 +176,7 @@ class Applier:
             refused=(*self._refused, *garbled),
             envoy_starts=self._proxy.starts,
             envoy_has_failed=self._proxy.has_failed,
+            degradation=self._degradation(),
         )
 
     def _publish(self, newest: _Newest) -> None:

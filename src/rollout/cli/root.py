@@ -17,6 +17,7 @@ VERBS: Mapping[str, str] = {
     "explain": "rollout.cli.explain",
     "lake": "rollout.cli.lake",
     "lint": "rollout.cli.lint",
+    "nodes": "rollout.cli.nodes",
     "plan": "rollout.cli.plan",
     "proxy": "rollout.cli.proxy",
     "report": "rollout.cli.report",

@@ -19,8 +19,10 @@ from rollout.client.answers import (
     StartedAnswer,
 )
 from rollout.client.connection import Connection, Request
+from rollout.client.nodes import NodesAnswer
 
 EXPERIMENTS: Final = "/v1/experiments"
+NODES: Final = "/v1/nodes"
 MAXIMUM_PAGES: Final = 200
 
 
@@ -72,6 +74,10 @@ class ControlPlane:
             "POST", f"{path_of(name)}/rollback", content=content, content_type="application/json"
         )
         return self._connection.ask(request, RollbackAnswer)
+
+    def nodes(self) -> NodesAnswer:
+        """Return how every node stands, by name."""
+        return self._connection.ask(Request("GET", NODES), NodesAnswer)
 
     def report(self, name: str, form: ReportFormat) -> str:
         """Return an experiment's report as text."""

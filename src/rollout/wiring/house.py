@@ -156,6 +156,7 @@ def _desk(ledger: SqlLedger, loop: Loop, fleet: Fleet) -> Desk:
         is_live=fleet.serves,
         recorded=loop.wake,
         now_us=now_us,
+        degraded=fleet.degraded,
     )
     return Desk(ledger, tools)
 

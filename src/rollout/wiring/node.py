@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from rollout import logs
 from rollout.agent import converters
 from rollout.agent.applier import Applier
 from rollout.agent.custody import Room
+from rollout.agent.degradation import Watched
 from rollout.agent.journal import Journal, SplitHistory
 from rollout.agent.link import Link
 from rollout.agent.log import Log
@@ -134,7 +136,10 @@ def open_node(  # noqa: PLR0913 (each is one thing that a node is given)
             losses.append(recorder.losses)
             run(held, stream.kind, partial(recorder.run, stop, interval_s=RECORD_EVERY_S), stop.set)
         held.enter_context(proxy)
-        applier = Applier(proxy, stamps, place.own / "snapshot.json", changed=bell.ring)
+        fared = Watched(proxy.degradation, steady_s=time.monotonic)
+        applier = Applier(
+            proxy, stamps, place.own / "snapshot.json", changed=bell.ring, degradation=fared.states
+        )
         if applier.recover():
             applier.step()
         stopping = threading.Event()
