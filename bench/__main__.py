@@ -19,6 +19,7 @@ from bench import decisions, judge, lint, statistics, traffic
 from bench.harm import runs as harm
 from bench.harm import table as harm_table
 from bench.page import put
+from bench.proxy import costs
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
 
@@ -40,6 +41,7 @@ def sections(plan: harm.Plan) -> Mapping[str, Section]:
         "judge": Section("some seconds", lambda: judge.lines(judge.table())),
         "decisions": Section("some seconds", lambda: decisions.lines(decisions.table())),
         "lint": Section("half a minute", lambda: lint.lines(lint.table())),
+        "proxy": Section(f"{costs.Plan().about_s / 60:.0f} minutes", _proxy, is_quick=False),
         "traffic": Section("some seconds", lambda: traffic.lines(traffic.table())),
         "harm": Section(
             f"{plan.runs} runs, each about {plan.quiet_s + 11:.0f} s", partial(_harm, plan), is_quick=False
@@ -77,6 +79,10 @@ def _harm(plan: harm.Plan) -> list[str]:
             found.append(course)
             print(harm_table.line(number, course), flush=True)
     return harm_table.lines(plan, found)
+
+
+def _proxy() -> list[str]:
+    return costs.lines(costs.table(costs.Plan()))
 
 
 def _machine() -> str:

@@ -7,10 +7,11 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final, Self
+
+from bench.talk import Answered, Talk, connected
 
 USERS: Final = 20_000
 HEAVINESS: Final = 1.0
@@ -40,48 +41,6 @@ class Sent:
     """When requests of the candidate's own users began that were assigned elsewhere."""
 
 
-class _Talk(asyncio.Protocol):
-    """One connection, one request at a time."""
-
-    def __init__(self, idle: deque[_Talk]) -> None:
-        self._idle, self._received = idle, b""
-        self._answered: Callable[[bytes], None] | None = None
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        """Never be used again; a request that waits counts as failed."""
-        answered, self._answered, self._transport = self._answered, None, None
-        if answered is not None:
-            answered(b"")
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it may be used."""
-        return self._transport is not None and not self._transport.is_closing()
-
-    def ask(self, request: bytes, answered: Callable[[bytes], None]) -> None:
-        """Send a request; `answered` gets the answer's head."""
-        self._answered = answered
-        if self._transport is not None:
-            self._transport.write(request)
-
-    def data_received(self, data: bytes) -> None:
-        """Hand over a head once its body is there too."""
-        self._received += data
-        head, end, body = self._received.partition(b"\r\n\r\n")
-        if not end or len(body) < int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0]):
-            return
-        answered, self._answered, self._received = self._answered, None, b""
-        self._idle.append(self)
-        if answered is not None:
-            answered(head + b"\r\n")
-
-
 class Load:
     """Sends from a thread of its own while it is a context; `turn_to` says where."""
 
@@ -89,7 +48,7 @@ class Load:
         self._port, self._per_second = port, per_second
         self._chance = random.Random(SEED)  # noqa: S311 (traffic, no secret)
         self._busy = list(accumulate(self._chance.lognormvariate(0.0, HEAVINESS) for _ in range(USERS)))
-        self._idle: deque[_Talk] = deque()
+        self._idle: deque[Talk] = deque()
         self._path, self._own, self._sent = "", frozenset[int](), Sent(0.0)
         self._stopping, self._opened = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), name="load")
@@ -158,7 +117,5 @@ class Load:
         opening.add(task)
         task.add_done_callback(opening.discard)
 
-    async def _open(self, request: bytes, answered: Callable[[bytes], None]) -> None:
-        loop = asyncio.get_running_loop()
-        _, talk = await loop.create_connection(lambda: _Talk(self._idle), "127.0.0.1", self._port)
-        talk.ask(request, answered)
+    async def _open(self, request: bytes, answered: Answered) -> None:
+        (await connected(self._port, self._idle)).ask(request, answered)
