@@ -20,6 +20,7 @@ from rollout.client.plane import Plane
 from rollout.domain.assignment import Placement, Split
 from rollout.envoy.bootstrap import Address
 from rollout.fleet.fleet import Fleet
+from rollout.lake.keeping import Keeping
 from rollout.lake.units import UnitHash
 from rollout.wiring.node import Node, NodePlace, joined, open_node
 from rollout.wiring.parts import now_us
@@ -84,7 +85,14 @@ def node(
         client = held.enter_context(connect(url, token))
         hashing = UnitHash(bytes.fromhex(KEY))
         running = held.enter_context(
-            open_node(place, hashing=hashing, spool=spool, intake=client, signs_off=signs_off)
+            open_node(
+                place,
+                hashing=hashing,
+                spool=spool,
+                intake=client,
+                signs_off=signs_off,
+                keeping=Keeping(),
+            )
         )
         link = held.enter_context(joined(running, Plane(url, token, node=name, wait_s=2.0)))
         yield running, link, chosen
