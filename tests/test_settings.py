@@ -157,3 +157,11 @@ def test_an_action_may_call_the_command_with_what_it_was_told(monkeypatch: pytes
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     assert load(Settings, {}).values.output == "text"
+
+
+def test_files_by_name_are_json_in_a_variable(variables: Setter) -> None:
+    variables(ROLLOUT_CA_FILES='{"internal": "/ca.pem"}')
+    assert load(Settings, {}).values.ca_files == {"internal": Path("/ca.pem")}
+    variables(ROLLOUT_CA_FILES="internal=/ca.pem")
+    (said,) = complaints({})
+    assert said.startswith("ROLLOUT_CA_FILES: not JSON; write it as: {")

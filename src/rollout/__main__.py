@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from rollout.agent.names import Named
     from rollout.api.allowance import Reporting
     from rollout.cli.invocation import ProxyAsked, RunningProxy
     from rollout.domain.judge import Patience
@@ -23,6 +24,7 @@ def _open_house(  # noqa: PLR0913 (each is one thing that a house is given)
     patience: "Patience",
     reporting: "Reporting | None" = None,
     keeping: "Keeping | None" = None,
+    named: "Named | None" = None,
 ) -> "AbstractContextManager[None]":
     """Open the whole house; only now are its parts imported."""
     from rollout.wiring.house import open_house  # noqa: PLC0415
@@ -34,6 +36,7 @@ def _open_house(  # noqa: PLR0913 (each is one thing that a house is given)
         patience=patience,
         reporting=reporting,
         keeping=keeping,
+        named=named,
     )
 
 

@@ -38,6 +38,9 @@ SERVICE_LINK = re.compile(
     r"ROLLOUT(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
 
+# How pydantic-settings names the field of a value that is no JSON.
+_FIELD = re.compile(r'field "(?P<name>[a-z_]+)"')
+
 # What the controller tells an action of its run, so that an action may call `rollout` itself.
 ACTION_VARIABLES = frozenset(
     f"{PREFIX}{name}"
@@ -158,6 +161,21 @@ class Settings(BaseSettings):
     outcome_burst: float = Field(
         200_000.0, ge=1, le=1e9, description="How many it may report at once, after a silence."
     )
+    ca_files: dict[str, Path] = Field(
+        default_factory=dict,
+        description="PEM files of the certificates that vouch for model servers, by the name that a policy's "
+        "`tls.ca` says.",
+    )
+    public_ca_file: Path | None = Field(
+        None,
+        description="The PEM file that vouches for an `https` address whose policy names no `tls.ca`; unset "
+        "means this machine's own.",
+    )
+    credential_files: dict[str, Path] = Field(
+        default_factory=dict,
+        description="Files that each hold what a version is sent as `authorization`, by the name that a "
+        "policy's `credential` says; they are read again when they change.",
+    )
     keep_exposures_days: int | None = Field(
         None,
         ge=1,
@@ -241,7 +259,11 @@ def _read_environment(kind: type[Settings]) -> dict[str, object]:
     try:
         return EnvSettingsSource(kind)()
     except SettingsError as error:
-        raise WrongSettings(Problem("the environment", str(error), LISTED)) from None
+        named = _FIELD.search(str(error))
+        where = variable(named["name"]) if named else "the environment"
+        raise WrongSettings(
+            Problem(where, "not JSON", f'write it as: {{"name": "/a/file"}}; {LISTED}')
+        ) from None
 
 
 def _unknown_variables(kind: type[Settings]) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rollout.agent.alone import Files
+    from rollout.agent.names import Named
     from rollout.api.allowance import Reporting
     from rollout.domain.judge import Patience
     from rollout.lake.keeping import Keeping
@@ -30,6 +31,7 @@ class HouseOpener(Protocol):
         patience: "Patience",
         reporting: "Reporting | None" = None,
         keeping: "Keeping | None" = None,
+        named: "Named | None" = None,
     ) -> "AbstractContextManager[None]":
         """Return a context in which proxy, control plane and recorders run."""
 
@@ -48,6 +50,7 @@ class ProxyAsked:
     files: "Files | None"
     reporting: "Reporting"
     keeping: "Keeping | None" = None
+    named: "Named | None" = None
 
 
 class RunningProxy(Protocol):

@@ -106,7 +106,7 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     """
     from rollout.cli.control import read_token
     from rollout.cli.control import token as token_of
-    from rollout.cli.up import keeping_of, reporting_of
+    from rollout.cli.up import keeping_of, named_in, reporting_of
 
     settings = invocation.settings
     if policies and (control_url or token_file):
@@ -123,6 +123,7 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         files=_files(policies, weights) if policies else None,
         reporting=reporting_of(settings),
         keeping=keeping_of(settings),
+        named=named_in(settings),
     )
     told, hurried = _signals()
     with ExitStack() as held:

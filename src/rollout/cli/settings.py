@@ -39,7 +39,7 @@ def described(loaded: "Loaded[Settings]") -> list[dict[str, str | None]]:
     rows: list[dict[str, str | None]] = []
     for name, field in kind.model_fields.items():
         value = getattr(loaded.values, name)
-        shown = None if value is None else HIDDEN if is_secret(kind, name) else str(value)
+        shown = None if value is None or value == {} else HIDDEN if is_secret(kind, name) else _said(value)
         rows.append(
             {
                 "name": name,
@@ -58,10 +58,18 @@ def reference(kind: "type[Settings]") -> str:
 
     lines = []
     for name, field in kind.model_fields.items():
-        default = "" if field.default is None else f"`{field.default}`"
+        has_default = field.default_factory is None and field.default is not None
+        default = f"`{field.default}`" if has_default else ""
         options = ", ".join(f"`{choice}`" for choice in _choices(field.annotation))
         lines.append(f"| `{name}` | `{variable(name)}` | {default} | {options} | {field.description} |\n")
     return REFERENCE_HEADER + "".join(lines)
+
+
+def _said(value: object) -> str:
+    """Return a value as people write it; names come with what they mean."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={meaning}" for name, meaning in value.items())
+    return str(value)
 
 
 def _choices(annotation: object) -> list[str]:

@@ -12,6 +12,7 @@ from rollout.cli.output import write
 from rollout.cli.root import epilog
 
 if TYPE_CHECKING:
+    from rollout.agent.names import Named
     from rollout.api.allowance import Reporting
     from rollout.lake.keeping import Keeping
     from rollout.settings import Settings
@@ -89,6 +90,7 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         patience=patience,
         reporting=reporting,
         keeping=keeping_of(invocation.settings),
+        named=named_in(invocation.settings),
     ):
         write(
             f"proxy:   http://127.0.0.1:{proxy_port}   what applications call\n"
@@ -119,6 +121,13 @@ def keeping_of(settings: "Settings") -> "Keeping":
         outcomes_days=settings.keep_outcomes_days,
         largest_unsent=settings.unsent_limit_mib * MIB,
     )
+
+
+def named_in(settings: "Settings") -> "Named":
+    """Return what the names in policies mean on this machine, as it is set."""
+    from rollout.agent.names import Named
+
+    return Named(settings.ca_files, settings.credential_files, settings.public_ca_file)
 
 
 def wait_until_told() -> None:

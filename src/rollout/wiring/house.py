@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from rollout.agent.names import Named
 from rollout.agent.spool import Spool
 from rollout.agent.uplink import connect
 from rollout.api.access import application_of, bearer
@@ -86,6 +87,7 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
     passing: Passing = pass_by,
     reporting: Reporting | None = None,
     keeping: Keeping | None = None,
+    named: Named | None = None,
 ) -> Iterator[None]:
     """Run proxy, recorders, intake, API and controller in this process until the block ends."""
     reporting, keeping = reporting or Reporting(), keeping or Keeping()
@@ -131,6 +133,7 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
                 intake=client,
                 signs_off=False,
                 keeping=keeping,
+                named=named or Named(),
             )
         )
         held.enter_context(joined(node, plane))

@@ -22,6 +22,7 @@ from rollout.agent.journal import Journal, SplitHistory
 from rollout.agent.link import Link
 from rollout.agent.log import Log
 from rollout.agent.losses import Loss, Losses
+from rollout.agent.names import Named, Names
 from rollout.agent.recorder import Recorder, Stream
 from rollout.agent.spool import Spool
 from rollout.agent.traffic import Stamps
@@ -31,6 +32,7 @@ from rollout.client.nodes import LossState, NodeState
 from rollout.client.plane import Plane
 from rollout.envoy.bootstrap import Address
 from rollout.envoy.proxy import Proxy
+from rollout.envoy.translate import translate
 from rollout.lake.keeping import Keeping
 from rollout.lake.query import Kind
 from rollout.lake.units import UnitHash
@@ -108,6 +110,7 @@ def open_node(  # noqa: PLR0913 (each is one thing that a node is given)
     intake: httpx.Client,
     signs_off: bool,
     keeping: Keeping,
+    named: Named,
 ) -> Iterator[Node]:
     """Run Envoy with its last good configuration, its applier and its recorders until the block ends.
 
@@ -122,7 +125,14 @@ def open_node(  # noqa: PLR0913 (each is one thing that a node is given)
         stamps.acknowledged(live)  # type: ignore[arg-type]
         bell.ring()
 
-    proxy = Proxy(place.folder / "envoy", place.listen, writing=stamps.writing, acknowledged=acknowledged)
+    names = Names(named, place.folder / "envoy")
+    proxy = Proxy(
+        place.folder / "envoy",
+        place.listen,
+        writing=stamps.writing,
+        acknowledged=acknowledged,
+        translating=partial(translate, upstreams=names.upstreams),
+    )
     uplink = Uplink(intake)
     with ExitStack() as held:
         if signs_off:
@@ -135,6 +145,8 @@ def open_node(  # noqa: PLR0913 (each is one thing that a node is given)
             recorder = Recorder(stream, uplink, now_us=now_us, room=room)
             losses.append(recorder.losses)
             run(held, stream.kind, partial(recorder.run, stop, interval_s=RECORD_EVERY_S), stop.set)
+        looking = threading.Event()
+        run(held, "names", partial(names.run, looking), looking.set)
         held.enter_context(proxy)
         fared = Watched(proxy.degradation, steady_s=time.monotonic)
         applier = Applier(

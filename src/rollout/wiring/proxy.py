@@ -15,6 +15,7 @@ from fastapi import APIRouter
 
 from rollout import logs
 from rollout.agent.alone import Alone, Files, read_whole
+from rollout.agent.names import Named
 from rollout.agent.private import write_private
 from rollout.agent.spool import Spool
 from rollout.agent.uplink import connect
@@ -92,7 +93,13 @@ def _joined(asked: ProxyAsked) -> Iterator[Node]:
         client = held.enter_context(connect(url, token))
         node = held.enter_context(
             open_node(
-                place, hashing=hashing, spool=spool, intake=client, signs_off=True, keeping=_kept(asked)
+                place,
+                hashing=hashing,
+                spool=spool,
+                intake=client,
+                signs_off=True,
+                keeping=_kept(asked),
+                named=asked.named or Named(),
             )
         )
         held.enter_context(joined(node, plane))
@@ -122,7 +129,13 @@ def _alone(asked: ProxyAsked, files: Files) -> Iterator[Node]:
         client = held.enter_context(connect(f"http://{shown}:{asked.agent_port}", token))
         node = held.enter_context(
             open_node(
-                place, hashing=hashing, spool=spool, intake=client, signs_off=False, keeping=_kept(asked)
+                place,
+                hashing=hashing,
+                spool=spool,
+                intake=client,
+                signs_off=False,
+                keeping=_kept(asked),
+                named=asked.named or Named(),
             )
         )
         follower = Alone(files, node.applier, place.own / "revisions.json")
