@@ -47,6 +47,8 @@ def version(**changes: object) -> dict[str, Any]:
         (version(health_check="/a b"), "is no path"),
         ({"unit_header": "x-rollout-unit"}, "cannot arrive"),
         ({"unit_header": "user_id"}, "cannot arrive"),
+        ({"unit_header": "Authorization"}, "holds a secret"),
+        ({"unit_header": "cookie"}, "holds a secret"),
         ({"match": (Condition("X-Rollout-Tier", Asks.PRESENT),)}, "cannot arrive"),
         ({"match": (Condition("x_tier", Asks.PRESENT),)}, "cannot arrive"),
         ({"match": (Condition("x-tier", Asks.IN),)}, "allows no value"),

@@ -35,7 +35,7 @@ PLACES: Final = (
 )
 ENDINGS: Final = ("", "", "/", "/x", "?q=1", "/y/z?q=/a", "/b", "x", "-x", "/bc", "/b/c?x")
 HOSTS: Final = ("one.example", "ONE.example", "two.example", *("other.example",) * 5)
-PORTS: Final = ("", "", ":80", ":8443")
+PORTS: Final = ("", "", "", ":80", ":8443", ":", ":80:90", ":x", ".")
 UNIT_HEADERS: Final = ("x-user-id", "X-Account")
 ASKED: Final[Mapping[str, tuple[str, ...]]] = {
     "x-tier": ("free", "pro", "gold", "Pro", "", "free,pro"),

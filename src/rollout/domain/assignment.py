@@ -194,7 +194,8 @@ def owner_of(placements: Sequence[Placement], path: str, host: str | None = None
 
 
 def _is_of(policy: Policy, host: str) -> bool:
-    """Return whether a request's host is a policy's: its port and its case do not count."""
-    name, _, port = host.rpartition(":")
-    bare = name if name and port and not port.endswith("]") else host
-    return policy.host is not None and policy.host.lower() == bare.lower()
+    """Return whether a request's host is a policy's: its case does not count, nor what follows a colon."""
+    if policy.host is None:
+        return False
+    own, asked = policy.host.lower(), host.lower()
+    return asked == own or (asked.startswith(f"{own}:") and asked != f"{own}:")

@@ -23,11 +23,12 @@ _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _PATH: Final = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)*/?")
 _HEALTH: Final = re.compile(r"/[\x21-\x7e]*")
 _PRINTABLE: Final = re.compile(r"[\x20-\x7e]+")
+_SECRET: Final = frozenset({AUTHORIZATION, "proxy-authorization", "cookie"})
 # What frames a message or names its sender is the proxy's own to write.
 _OF_THE_PROXY: Final = frozenset(
     {
         *("connection", "content-length", "content-type", "expect", "host", "keep-alive", "te", "trailer"),
-        *("transfer-encoding", "upgrade", AUTHORIZATION),
+        *("transfer-encoding", "upgrade", *_SECRET),
     }
 )
 
@@ -72,6 +73,9 @@ def _of_names(policy: Policy) -> Iterable[Problem]:
     if policy.host is not None and not _HOST.fullmatch(policy.host):
         remedy = "give a name such as churn.example.com, without port and without *"
         yield Problem(policy.name, f"host {policy.host!r} is never what a request names", remedy)
+    if policy.unit_header.casefold() in _SECRET:
+        what = f"unit header {policy.unit_header!r} holds a secret, and units are logged"
+        yield Problem(policy.name, what, "use a header that names a unit and proves nothing")
     if not _can_arrive(policy.unit_header):
         remedy = f"use letters, digits and hyphens, and not {OURS}…, which is taken from clients"
         yield Problem(policy.name, f"unit header {policy.unit_header!r} cannot arrive", remedy)
