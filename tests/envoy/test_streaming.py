@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from rollout.domain.assignment import CONTROL
+from rollout.domain.policy import Resilience
 from tests.envoy.examples import logged, placed, policy_for, running
 from tests.envoy.scripted import LIMIT_S, head_of, scripted
 from tests.envoy.upstream import serving
@@ -61,10 +64,12 @@ def test_an_upgraded_connection_passes_both_ways(tmp_path: Path) -> None:
 
     asked = {"x-user-id": "somebody", "connection": "upgrade", "upgrade": "websocket"}
     with scripted(echo) as url, running(tmp_path) as (proxy, port):
-        proxy.publish([placed(policy_for(url, url), 3)])
+        policy = replace(policy_for(url, url), resilience=Resilience(timeout_s=0.5, per_try_timeout_s=0.2))
+        proxy.publish([placed(policy, 3)])
         with socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S) as client:
             client.sendall(Request("/churn", asked).raw)
             assert b" 101 " in received_until(client, b"hello ")
+            time.sleep(0.8)  # longer than a whole answer may take
             client.sendall(b"world")
             assert received_until(client, b"dlrow") == b"dlrow"
 
