@@ -79,7 +79,8 @@ def test_a_run_has_the_range_of_its_layer_from_its_start_and_an_older_row_has_no
     first = ledger.start(POLICY, NOW_US, layer_range=Range(1_000, 5_000))
     ledger.start(replace(POLICY, name="older"), NOW_US)
     with database.write() as connection:
-        connection.execute(text("UPDATE experiment SET state = replace(state, ',\"layer_range\":null', '')"))
+        without = text("UPDATE experiment SET state = replace(state, :gone, '')")
+        connection.execute(without, {"gone": ',"layer_range":null'})
     assert [one.experiment.layer_range for one in ledger_of(database).runs()] == [Range(1_000, 5_000), None]
     assert placement_of(first.experiment).layer_range == Range(1_000, 5_000)
 
