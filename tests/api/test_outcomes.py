@@ -448,6 +448,20 @@ def test_a_disk_that_refuses_is_never_called_durable(tmp_path: Path) -> None:
     asyncio.run(fail())
 
 
+def test_what_cannot_be_written_is_answered_with_when_to_come_back(tmp_path: Path) -> None:
+    entrance = door(tmp_path)
+    entrance.spool.close()
+    full = replace(entrance, spool=Spool(tmp_path / "small.jsonl", largest_waiting=1))
+    for one, why in ((entrance, "cannot be written now"), (full, "the disk is behind")):
+        app = create_app([outcomes_router(one, application_of([TOKEN], Applications()))])
+        with serving(app) as address, uplink.connect(address, TOKEN) as client:
+            refused = client.post("/v1/outcomes", json=ONE)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+        assert why in refused.json()["detail"]
+    full.spool.close()
+    assert spooled(tmp_path) == []
+
+
 def test_a_full_disk_refuses_until_there_is_room_and_loses_nothing(tmp_path: Path) -> None:
     program = [sys.executable, "-m", "tests.api.cramped", str(tmp_path / "spool")]
     done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True)
