@@ -63,8 +63,11 @@ class EvidenceSource(Protocol):
 class Traffic(Protocol):
     """Where splits go to."""
 
-    def publish(self, placements: tuple[Placement, ...]) -> Published:
-        """Make all proxies follow these splits; say within seconds whether they do. It may be repeated."""
+    def publish(self, placements: tuple[Placement, ...], *, kept: frozenset[str] = frozenset()) -> Published:
+        """Make all proxies follow these splits; say within seconds whether they do. It may be repeated.
+
+        What they serve of the policies named in `kept` stays as it is, and any other route goes.
+        """
 
 
 class Jobs(Protocol):

@@ -83,6 +83,15 @@ def test_a_placement_of_a_newer_program_leaves_the_others() -> None:
     assert "tilt" in back.unread[0].reason
 
 
+def test_what_is_kept_names_a_policy_and_says_nothing_of_it() -> None:
+    snapshot = Snapshot.of(PLACEMENTS[:1], kept=["b", "a"])
+    assert snapshot.version != Snapshot.of(PLACEMENTS[:1]).version
+    back = read_snapshot(snapshot.text())
+    assert (back.version, back.placements) == (snapshot.version, tuple(PLACEMENTS[:1]))
+    assert [one.experiment for one in back.unread] == ["a", "b"]
+    assert read_snapshot(snapshot.text(snapshot.known), snapshot.known) == snapshot
+
+
 def _sealed(placements: list[object]) -> str:
     """Return a snapshot's text as a control plane of another version would write it."""
     texts = [json.dumps(one, sort_keys=True, separators=(",", ":"), ensure_ascii=False) for one in placements]

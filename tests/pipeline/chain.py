@@ -110,16 +110,16 @@ class Straight:
     fleet: Fleet
     applier: Applier
 
-    def publish(self, placements: tuple[Placement, ...]) -> Published:
+    def publish(self, placements: tuple[Placement, ...], *, kept: frozenset[str] = frozenset()) -> Published:
         """Want these placements, have the node follow, and hear how it stands."""
-        self.fleet.publish(placements)
+        self.fleet.publish(placements, kept=kept)
         wanted = self.fleet.wanted
         assert wanted is not None
         if self.applier.newest is None or wanted.version != self.applier.newest.version:
             self.applier.take(read_snapshot(wanted.text()))
             self.applier.step()
         self.fleet.told(NODE, self.applier.state())
-        return self.fleet.publish(placements)
+        return self.fleet.publish(placements, kept=kept)
 
 
 @dataclass(frozen=True)

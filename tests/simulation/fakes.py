@@ -126,9 +126,10 @@ class MemoryTraffic:
         self.publications: list[tuple[Placement, ...]] = []
         self.refusal: str | None = None
 
-    def publish(self, placements: tuple[Placement, ...]) -> Published:
+    def publish(self, placements: tuple[Placement, ...], *, kept: frozenset[str] = frozenset()) -> Published:
         if self.refusal is not None:
             return Published(is_live=False, refusal=self.refusal)
+        placements += tuple(one for one in self.live if one.policy.name in kept)
         if placements != self.live:
             self.live = placements
             self.publications.append(placements)

@@ -89,10 +89,10 @@ class StormyTraffic(MemoryTraffic):
         super().__init__()
         self._weather = weather
 
-    def publish(self, placements: tuple[Placement, ...]) -> Published:
+    def publish(self, placements: tuple[Placement, ...], *, kept: frozenset[str] = frozenset()) -> Published:
         if self._weather.is_bad(0.1):
             return Published(is_live=False, refusal="not acknowledged within 10 s")
-        done = super().publish(placements)
+        done = super().publish(placements, kept=kept)
         if self._weather.is_bad(0.1):
             raise Retry(_LOST)
         return done

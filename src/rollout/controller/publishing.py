@@ -31,8 +31,8 @@ class Publishing:
         with self._turn, Noting(problems):
             published = Published(is_live=False)
             try:
-                wanted = [self._placement(one) for one in self._ledger.served()]
-                published = self._traffic.publish(tuple(one for one in wanted if one is not None))
+                wanted, kept = self._wanted(problems)
+                published = self._traffic.publish(wanted, kept=kept)
             finally:
                 self._last = published
             if published.confirms(name):
@@ -41,15 +41,15 @@ class Publishing:
             raise Retry(Problem("traffic", what, "it is published again; see the proxies' own logs"))
         return False
 
-    def _placement(self, one: Standing | Unread) -> Placement | None:
-        """Return a run's route, of one that cannot be read the last known one, or None when it is retired."""
-        if isinstance(one, Unread):
-            if one.uid in self._placed:
-                return self._placed[one.uid]
-            what = f"{one.problem.what}, so what its route was is not known"
-            remedy = f"nothing is published, so that no route is lost; {one.problem.remedy}"
-            raise Stop(Problem(one.problem.where, what, remedy))
-        run = one.experiment
-        placement = None if run.phase is Phase.RETIRED else placement_of(run)
-        self._placed[run.uid] = placement
-        return placement
+    def _wanted(self, problems: list[Exception]) -> tuple[tuple[Placement, ...], frozenset[str]]:
+        """Return every route, and whose route stays as it is because nobody here knows what it was."""
+        served = self._ledger.served()
+        unread = [one for one in served if isinstance(one, Unread)]
+        problems += [Stop(one.problem) for one in unread]
+        kept = frozenset(one.name for one in unread if one.uid not in self._placed)
+        runs = [one.experiment for one in served if isinstance(one, Standing)]
+        retired = Phase.RETIRED
+        self._placed |= {run.uid: None if run.phase is retired else placement_of(run) for run in runs}
+        uids = [one.uid if isinstance(one, Unread) else one.experiment.uid for one in served]
+        routes = (self._placed.get(uid) for uid in uids)
+        return tuple(route for route in routes if route is not None), kept

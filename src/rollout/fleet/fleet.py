@@ -76,12 +76,15 @@ class Fleet:
         """Whether nobody publishes any more."""
         return self._is_closed
 
-    def publish(self, placements: tuple[Placement, ...]) -> Published:
-        """Want these placements of every node, and say whether all serve them; a new wish waits a second."""
+    def publish(self, placements: tuple[Placement, ...], *, kept: frozenset[str] = frozenset()) -> Published:
+        """Want these placements of every node, and say whether all serve them; a new wish waits a second.
+
+        Of the policies named in `kept` every node goes on with what it has: nobody here knows what that is.
+        """
         marked = tuple(self._marked())
         with self._changed:
             before = self._snapshot
-            snapshot = Snapshot.of(placements, before=before)
+            snapshot = Snapshot.of(placements, before=before, kept=kept)
             waits_s = 0.0
             if before is None or snapshot.version != before.version:
                 waits_s = self._confirmed_within_s

@@ -46,6 +46,12 @@ class Unread:
     version: str
     reason: str
 
+    @classmethod
+    def kept(cls, name: str) -> Unread:
+        """Return what no reader understands as a placement, so that each keeps what it has of this policy."""
+        text = _canonical({"policy": {"name": name}})
+        return cls(name, text, _hash(text), "the control plane does not know what it was")
+
 
 Known = Mapping[str, Wanted | Unread]
 NOTHING_KNOWN: Final[Known] = MappingProxyType({})
@@ -59,17 +65,24 @@ class Snapshot:
     parts: tuple[Wanted | Unread, ...]
 
     @classmethod
-    def of(cls, placements: Iterable[Placement], *, before: Snapshot | None = None) -> Snapshot:
+    def of(
+        cls,
+        placements: Iterable[Placement],
+        *,
+        before: Snapshot | None = None,
+        kept: Iterable[str] = (),
+    ) -> Snapshot:
         """Return the snapshot of these placements: equal ones have equal versions, on every machine.
 
         What `before` holds already is not written again: a step at a thousand experiments is one text.
         """
         old = {} if before is None else {one.placement.policy.name: one for one in before.wanted}
-        parts = []
+        parts = list[Wanted | Unread]()
         for placement in placements:
             same = old.get(placement.policy.name)
             is_same = same is not None and _is_same(same.placement, placement)
             parts.append(same if same is not None and is_same else Wanted.of(placement))
+        parts += map(Unread.kept, sorted(kept))
         return cls(_version(parts), tuple(parts))
 
     @property
