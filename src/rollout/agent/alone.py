@@ -7,10 +7,9 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from rollout import logs
-from rollout.agent.applier import Applier
 from rollout.agent.private import write_private
 from rollout.domain.assignment import Placement, Split
 from rollout.domain.layers import allot
@@ -37,10 +36,21 @@ class Files:
     weights: Path
 
 
+class Taking(Protocol):
+    """What is needed of the applier."""
+
+    @property
+    def newest(self) -> Snapshot | None:
+        """The newest snapshot that came."""
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Follow this snapshot from now on."""
+
+
 class Alone:
     """Gives an applier what files say; a mistake leaves what was good before, and is said once."""
 
-    def __init__(self, files: Files, applier: Applier, numbers: Path) -> None:
+    def __init__(self, files: Files, applier: Taking, numbers: Path) -> None:
         self._files, self._applier, self._numbers = files, applier, numbers
         self._seen: object = None
         self._had_weights = False

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from rollout.domain.assignment import Split
 from rollout.envoy.admin import Admin, AdminSilent
 from rollout.envoy.document import Configuration, Document, Kind
 from rollout.envoy.files import ConfigurationFiles
@@ -16,9 +17,13 @@ from rollout.envoy.sifting import Fault
 from rollout.envoy.weights import splits
 
 ACKNOWLEDGED_WITHIN_S: Final = 10.0
+BYTES_PER_S: Final = 1_000_000
+"""A large file is given more time: Envoy reads ten times as much in a second."""
 LOOK_EVERY_S: Final = 1.0
 """How often a publication of nothing new asks Envoy whether it still serves what it acknowledged."""
 NO_LIFE: Final = "Envoy does not stay up"
+REMEMBERED: Final = 3
+"""Weights whose meaning is kept: those before a change, and those after."""
 _REASON_WITHIN_S: Final = 0.5
 
 
@@ -47,13 +52,14 @@ class Handover:
         self._process, self._admin, self._files = process, admin, files
         self._patience, self._hearing = patience, hearing
         self._looked_at = patience.now()
+        self._splits: dict[str, Mapping[tuple[str, int], Split]] = {}
         self.configuration = configuration
         """What Envoy has acknowledged."""
 
     @property
     def live(self) -> Live:
         """What Envoy has acknowledged, in short."""
-        return _live(self.configuration)
+        return self._live(self.configuration)
 
     def hand_over(self, document: Document, *, meanwhile: Callable[[], None] = lambda: None) -> Fault | None:
         """Publish one file; return why it was refused, or nothing once it is acknowledged.
@@ -64,9 +70,10 @@ class Handover:
         refusals = self._refusals(kind)
         log_position = self._process.own_log_position()
         if kind is Kind.WEIGHTS:
-            self._hearing.writing(_live(self.configuration.having(document)))
+            self._hearing.writing(self._live(self.configuration.having(document)))
         self._files.write(document)
-        for _ in self._patience.tries(ACKNOWLEDGED_WITHIN_S):
+        within_s = ACKNOWLEDGED_WITHIN_S + len(document.text) / BYTES_PER_S
+        for _ in self._patience.tries(within_s):
             try:
                 is_served = self._serves(document) and self._is_usable(kind)
                 is_refused = not is_served and self._admin.refusals(kind) > refusals
@@ -85,7 +92,7 @@ class Handover:
                 return Fault(f"{kind.file_name}: {self._reason_after(log_position)}")
             meanwhile()
         self._files.restore(kind)
-        late = f"{kind.file_name}: not acknowledged within {ACKNOWLEDGED_WITHIN_S:g} s"
+        late = f"{kind.file_name}: not acknowledged within {within_s:.0f} s"
         return Fault(late, is_content=False)
 
     def drifted(self) -> tuple[Document, ...]:
@@ -118,6 +125,12 @@ class Handover:
                 return reason
         return f"refused; Envoy's reason is not in {OWN_LOG_FILE}"
 
-
-def _live(held: Configuration) -> Live:
-    return Live(held.clusters.version, held.routes.version, held.weights.version, splits(held.weights))
+    def _live(self, held: Configuration) -> Live:
+        """Return a configuration in short; what its weights mean is worked out once."""
+        version = held.weights.version
+        meaning = self._splits.get(version)
+        if meaning is None:
+            meaning = splits(held.weights)
+            newest = list(self._splits.items())[-REMEMBERED:]
+            self._splits = {**dict(newest), version: meaning}
+        return Live(held.clusters.version, held.routes.version, version, meaning)
