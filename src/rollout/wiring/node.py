@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -135,15 +135,15 @@ def open_node(  # noqa: PLR0913 (each is one thing that a node is given)
     )
     uplink = Uplink(intake)
     with ExitStack() as held:
+        recorders: list[Recorder] = []
         if signs_off:
-            held.callback(_sign_off, uplink, place.name)
-        losses = []
+            held.callback(_sign_off, uplink, place.name, recorders)
         for stream in _streams(place, proxy, spool, hashing, SplitHistory(journal_file), stamps):
             stop = threading.Event()
             # What applications were promised is never dropped.
             room = Room(keeping.largest_unsent) if stream.kind == Kind.EXPOSURES else None
             recorder = Recorder(stream, uplink, now_us=now_us, room=room)
-            losses.append(recorder.losses)
+            recorders.append(recorder)
             run(held, stream.kind, partial(recorder.run, stop, interval_s=RECORD_EVERY_S), stop.set)
         looking = threading.Event()
         run(held, "names", partial(names.run, looking), looking.set)
@@ -161,7 +161,7 @@ def open_node(  # noqa: PLR0913 (each is one thing that a node is given)
             applier.wake()
 
         run(held, "applier", partial(applier.run, stopping), stop_applying)
-        yield Node(place, proxy, applier, bell, tuple(losses))
+        yield Node(place, proxy, applier, bell, tuple(one.losses for one in recorders))
 
 
 @contextmanager
@@ -214,7 +214,12 @@ def _loss_state(loss: Loss) -> LossState:
     )
 
 
-def _sign_off(uplink: Uplink, name: str) -> None:
+def _sign_off(uplink: Uplink, name: str, recorders: Sequence[Recorder]) -> None:
+    """Say goodbye, unless records stay behind: then they are still waited for, here or after a start."""
+    left = sum(recorder.unsent_bytes() for recorder in recorders)
+    if left:
+        _log.warning("records wait for the next start, so the node does not sign off", unsent_bytes=left)
+        return
     try:
         uplink.sign_off(name)
     except Unreachable as error:
