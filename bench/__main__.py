@@ -18,8 +18,10 @@ import scipy
 from bench import decisions, judge, lint, statistics, traffic
 from bench.harm import runs as harm
 from bench.harm import table as harm_table
+from bench.outcomes import costs as outcomes
 from bench.page import put
 from bench.proxy import costs
+from bench.records import costs as records
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
 
@@ -42,7 +44,9 @@ def sections(plan: harm.Plan) -> Mapping[str, Section]:
         "decisions": Section("some seconds", lambda: decisions.lines(decisions.table())),
         "lint": Section("half a minute", lambda: lint.lines(lint.table())),
         "proxy": Section(f"{costs.Plan().about_s / 60:.0f} minutes", _proxy, is_quick=False),
-        "traffic": Section("some seconds", lambda: traffic.lines(traffic.table())),
+        "traffic": Section("five minutes", _traffic, is_quick=False),
+        "recorder": Section("half a minute", lambda: records.lines_of(records.table())),
+        "outcomes": Section("a minute", lambda: outcomes.lines(outcomes.table(outcomes.Plan()))),
         "harm": Section(
             f"{plan.runs} runs, each about {plan.quiet_s + 11:.0f} s", partial(_harm, plan), is_quick=False
         ),
@@ -79,6 +83,10 @@ def _harm(plan: harm.Plan) -> list[str]:
             found.append(course)
             print(harm_table.line(number, course), flush=True)
     return harm_table.lines(plan, found)
+
+
+def _traffic() -> list[str]:
+    return traffic.lines(traffic.table(traffic.Plan()))
 
 
 def _proxy() -> list[str]:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from bench.proxy import nginx, upstream
 from bench.proxy.ports import answering, free_port
 from rollout.domain.assignment import Placement, Split
-from rollout.envoy.bootstrap import Address
-from rollout.envoy.document import TYPE, Kind
-from rollout.envoy.process import BOOTSTRAP_FILE
-from rollout.envoy.proxy import Proxy
 from rollout.envoy.publication import Refused
-from tests.envoy.examples import policy_for
+from tests.envoy.examples import policy_for, running
 
 ROOT: Final = Path(__file__).parents[2]
 DIRECT: Final = "no proxy"
@@ -27,17 +22,6 @@ PLAIN: Final = "plain Envoy"
 OURS: Final = "**rollout**"
 ATTEMPTS: Final = "**rollout**, with the attempt log"
 PATH: Final = "/churn/predict"
-# One line for each attempt, joined with the request's line on its id, which Envoy has to draw then.
-_ATTEMPT: Final = {
-    "ts": "%START_TIME(%s.%6f)%",
-    "id": "%REQ(x-request-id)%",
-    "route": "%ROUTE_NAME%",
-    "served": "%UPSTREAM_CLUSTER%",
-    "host": "%UPSTREAM_HOST%",
-    "code": "%RESPONSE_CODE%",
-    "flags": "%RESPONSE_FLAGS%",
-    "dur_us": "%COMMON_DURATION(US_TX_BEG:US_RX_BEG:us)%",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +38,11 @@ def all_of_them(folder: Path) -> Iterator[list[Contender]]:
     """Run everyone at once until the block ends; who waits for a turn uses nothing."""
     with ExitStack() as held:
         upstreams = held.enter_context(upstream.serving(folder / "models"))
-        ours = held.enter_context(_ours(folder / "ours", upstreams))
         contenders = [
             Contender(DIRECT, upstreams[0]),
             held.enter_context(_plain(folder / "plain", upstreams[0])),
-            ours,
-            held.enter_context(_with_attempt_log(folder / "attempts", folder / "ours")),
+            held.enter_context(_ours(folder / "ours", OURS, upstreams, attempt_log=False)),
+            held.enter_context(_ours(folder / "attempts", ATTEMPTS, upstreams, attempt_log=True)),
         ]
         if program := nginx.found():
             port = free_port()
@@ -78,39 +61,14 @@ def _plain(folder: Path, model: int) -> Iterator[Contender]:
 
 
 @contextmanager
-def _ours(folder: Path, upstreams: tuple[int, int]) -> Iterator[Contender]:
+def _ours(folder: Path, name: str, upstreams: tuple[int, int], *, attempt_log: bool) -> Iterator[Contender]:
     """Run the proxy as it comes, with one experiment that gives each arm half of the users."""
-    port = free_port()
     policy = policy_for(*(f"http://127.0.0.1:{one}" for one in upstreams))
-    with Proxy(folder, Address(port), concurrency=1) as proxy:
+    with running(folder, attempt_log=attempt_log) as (proxy, port):
         answer = proxy.publish([Placement(policy, 1, Split(steps_on=len(policy.steps)))])
         if isinstance(answer, Refused) or proxy.pid is None:
             raise RuntimeError(f"bench: its own policy does not become live: {answer}")
-        yield Contender(OURS, port, (proxy.pid,))
-
-
-@contextmanager
-def _with_attempt_log(folder: Path, ours: Path) -> Iterator[Contender]:
-    """Run a second Envoy on what the first one serves, with a line for each attempt besides."""
-    port, start_file = free_port(), json.loads((ours / BOOTSTRAP_FILE).read_text(encoding="utf-8"))
-    folder.mkdir()
-    for kind in Kind:
-        (folder / kind.file_name).write_bytes((ours / kind.file_name).read_bytes())
-    start_file["admin"]["address"]["pipe"]["path"] = "admin.sock"
-    listener = start_file["static_resources"]["listeners"][0]
-    listener["address"]["socket_address"]["port_value"] = port
-    connections = listener["filter_chains"][0]["filters"][0]["typed_config"]
-    connections["generate_request_id"] = True
-    router = connections["http_filters"][-1]["typed_config"]
-    router["upstream_log"] = [_attempt_log()]
-    with upstream.envoy(folder, start_file, [port]) as pid:
-        yield Contender(ATTEMPTS, port, (pid,))
-
-
-def _attempt_log() -> dict[str, Any]:
-    kind = TYPE + "envoy.extensions.access_loggers.file.v3.FileAccessLog"
-    config = {"@type": kind, "path": "attempts.log", "log_format": {"json_format": _ATTEMPT}}
-    return {"name": "envoy.access_loggers.file", "typed_config": config}
+        yield Contender(name, port, (proxy.pid,))
 
 
 @contextmanager

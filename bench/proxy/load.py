@@ -29,20 +29,14 @@ LIMIT_S: Final = 30.0
 _STEP: Final = 7_919
 """Prime to the number of users: a burst begins anywhere and meets them all before one comes again."""
 _BODY: Final = '{"features":[0.12,4,17,0.5,1,0,3.25],"country":"NL","plan":"basic"}'
-_GOOD: Final = b"HTTP/1.1 200"
-# The requests are made before the first is sent: what is measured is not the generator.
+_GOOD: Final = b"HTTP/1.1 2"
+# Each request stands in a file behind its length: what is measured is not who makes them.
 _SCRIPT: Final = """
 local made, at = {}, 0
 function init(arguments)
-  local lines = {}
-  for line in io.lines(arguments[1]) do lines[#lines + 1] = line end
-  for user = 0, tonumber(arguments[2]) - 1 do
-    local path = lines[user % #lines + 1]
-    local headers = {}
-    headers["content-type"] = "application/json"
-    headers["x-user-id"] = "user-" .. (user * tonumber(arguments[3]) % tonumber(arguments[2]))
-    made[user + 1] = wrk.format("POST", path, headers, arguments[4])
-  end
+  local file = io.open(arguments[1], "rb")
+  for length in file:lines() do made[#made + 1] = file:read(tonumber(length)) end
+  file:close()
 end
 function request()
   at = at % #made + 1
@@ -85,11 +79,18 @@ def generator() -> str:
     return "wrk" if shutil.which("wrk") else "bench.proxy.load"
 
 
-def burst(port: int, paths: Sequence[str], seconds: float, connections: int = CONNECTIONS) -> Burst:
-    """Send as much as fits through for a while, over connections that stay; the users go over the paths."""
+def burst(port: int, paths: Sequence[str], seconds: float) -> Burst:
+    """Send as much as fits through for a while; the users go over the paths."""
+    users = (number * _STEP % USERS for number in range(USERS))
+    requests = [request_of(user, paths[number % len(paths)]) for number, user in enumerate(users)]
+    return send(port, requests, seconds)
+
+
+def send(port: int, requests: Sequence[bytes], seconds: float, connections: int = CONNECTIONS) -> Burst:
+    """Send these requests again and again, as many as fit through, over connections that stay."""
     if generator() == "wrk" and seconds >= SHORTEST_S:
-        return _by_wrk(port, paths, seconds, connections)
-    return asyncio.run(_closed(port, paths, seconds, connections))
+        return _by_wrk(port, requests, seconds, connections)
+    return asyncio.run(_closed(port, requests, seconds, connections))
 
 
 def at_rate(port: int, path: str, per_second: float, seconds: float) -> Answers:
@@ -106,15 +107,15 @@ def request_of(user: int, path: str) -> bytes:
     return (head + _BODY).encode()
 
 
-def _by_wrk(port: int, paths: Sequence[str], seconds: float, connections: int) -> Burst:
+def _by_wrk(port: int, requests: Sequence[bytes], seconds: float, connections: int) -> Burst:
     with tempfile.TemporaryDirectory(prefix="rollout-") as folder:
-        script, asked = Path(folder) / "users.lua", Path(folder) / "paths"
+        script, made = Path(folder) / "requests.lua", Path(folder) / "requests"
         script.write_text(_SCRIPT, encoding="utf-8")
-        asked.write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
+        made.write_bytes(b"".join(b"%d\n" % len(one) + one for one in requests))
         done = subprocess.run(
             [
                 *("wrk", "-t1", f"-c{connections}", f"-d{round(seconds)}s", "-s", str(script)),
-                *(f"http://127.0.0.1:{port}", "--", str(asked), str(USERS), str(_STEP), _BODY),
+                *(f"http://127.0.0.1:{port}", "--", str(made)),
             ],
             capture_output=True,
             text=True,
@@ -124,8 +125,7 @@ def _by_wrk(port: int, paths: Sequence[str], seconds: float, connections: int) -
     return Burst(**json.loads(done.stdout.splitlines()[-1]))
 
 
-async def _closed(port: int, paths: Sequence[str], seconds: float, connections: int) -> Burst:
-    requests = [request_of(user * _STEP % USERS, paths[user % len(paths)]) for user in range(USERS)]
+async def _closed(port: int, requests: Sequence[bytes], seconds: float, connections: int) -> Burst:
     idle: deque[Talk] = deque()
     answered, failed, at = 0, 0, 0
     begin_s = time.perf_counter()
@@ -134,17 +134,17 @@ async def _closed(port: int, paths: Sequence[str], seconds: float, connections: 
 
     def ask(talk: Talk) -> None:
         nonlocal at
-        at = (at + 1) % USERS
+        at = (at + 1) % len(requests)
         talk.ask(requests[at], note)
 
     def note(head: bytes) -> None:
         nonlocal answered, failed
         answered += 1
         failed += not head.startswith(_GOOD)
-        if time.perf_counter() > ends_s or not idle:
-            over.set()
-        else:
+        if time.perf_counter() < ends_s and idle:
             ask(idle.pop())
+        elif len(idle) == connections or not head:
+            over.set()  # everything that was sent is answered, or a connection is lost
 
     talks = [await connected(port, idle) for _ in range(connections)]
     for talk in talks:
