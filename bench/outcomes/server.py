@@ -19,7 +19,7 @@ from rollout.api.allowance import Allowance
 from rollout.api.app import create_app
 from rollout.api.applications import Applications
 from rollout.api.outcomes import Door, outcomes_router
-from rollout.api.told import Meaning
+from rollout.api.told import Meaning, Remembered
 from rollout.lake.units import UnitHash
 
 TOKEN: Final = "a token for this benchmark"  # noqa: S105 (it opens nothing)
@@ -56,7 +56,8 @@ def main() -> None:
     chosen = parser.parse_args()
     allowance = Allowance(_ENOUGH, _ENOUGH, now_s=time.monotonic)
     spool = Spool(chosen.folder / "outcomes.log")
-    door = Door(UnitHash(_KEY), spool, lambda: _WANTED, lambda: time.time_ns() // 1_000, allowance)
+    asked = Remembered(lambda: _WANTED, now_s=time.monotonic)
+    door = Door(UnitHash(_KEY), spool, asked, lambda: time.time_ns() // 1_000, allowance)
     application = application_of([TOKEN], Applications())
     app = create_app([outcomes_router(door, application), plain_router(chosen.folder / "plain.log")])
     uvicorn.run(app, port=chosen.port, log_config=None, access_log=False)
