@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from rollout import logs
-from rollout.agent.applier import Applier
 from rollout.client.nodes import NodeState
 from rollout.errors import RolloutError
-from rollout.fleet.snapshot import NOTHING_KNOWN, WrongSnapshot, read_snapshot
+from rollout.fleet.snapshot import NOTHING_KNOWN, Snapshot, WrongSnapshot, read_snapshot
 
 HEARTBEAT_S: Final = 2.0
+SHORTEST_PAUSE_S: Final = 0.05
+"""Between two questions of which the first brought nothing, however soon it was answered."""
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
 _log = logs.get("node")
@@ -29,13 +30,27 @@ class ControlPlane(Protocol):
         """Tell how the node stands."""
 
 
+class Following(Protocol):
+    """What is needed of the applier."""
+
+    @property
+    def newest(self) -> Snapshot | None:
+        """The newest snapshot that came."""
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Follow this snapshot from now on."""
+
+    def refuse(self, reason: str) -> None:
+        """Tell that what came cannot be a snapshot."""
+
+
 class Link:
     """Fetches for one applier and tells for it, each in a thread of its own; neither ends by itself."""
 
     def __init__(
         self,
         plane: ControlPlane,
-        applier: Applier,
+        applier: Following,
         *,
         state: Callable[[], NodeState],
         chance: Callable[[], float] = random.random,
@@ -72,12 +87,14 @@ class Link:
             except WrongSnapshot as error:
                 is_garbled = True  # asked for whole next time
                 self._applier.refuse(str(error))
-            except RolloutError as error:
+            except Exception as error:  # noqa: BLE001 (it outlives whatever fails)
                 self.is_connected = False
-                self._say("snapshots", str(error))
+                self._say("snapshots", _worded(error))
             else:
                 failures = 0
                 self._is_heard()
+                if content is None:
+                    self._stopping.wait(SHORTEST_PAUSE_S)
                 continue
             failures += 1
             self._stopping.wait(self._pause_s(failures))
@@ -87,8 +104,8 @@ class Link:
         while not self._stopping.is_set():
             try:
                 self._plane.tell(self._state())
-            except RolloutError as error:
-                self._say("states", str(error))
+            except Exception as error:  # noqa: BLE001 (the same)
+                self._say("states", _worded(error))
             else:
                 self._say("states", "")
             # Not in step with the other nodes, nor with their control plane's start.
@@ -114,3 +131,7 @@ class Link:
             _log.warning("the control plane is not heard; what is served stays", about=about, problem=problem)
         else:
             _log.info("the control plane is heard again", about=about)
+
+
+def _worded(error: Exception) -> str:
+    return str(error) if isinstance(error, RolloutError) else f"{type(error).__name__}: {error}"

@@ -66,7 +66,8 @@ def nodes_router(
 
     @router.put("/nodes/{node}", status_code=HTTPStatus.NO_CONTENT)
     async def tell(node: NodeName, request: Request) -> None:
-        state = _state(await read_body(request, LARGEST_STATE_BYTES))
+        # A thousand experiments take some milliseconds to read: nobody else waits for them.
+        state = await run_in_threadpool(_state, await read_body(request, LARGEST_STATE_BYTES))
         if state.losses != fleet.losses(node):
             await run_in_threadpool(lost, node, state.losses)
         try:

@@ -13,7 +13,7 @@ from rollout.client.answers import Answer
 
 LONGEST_WAIT_S: Final = 30.0
 """How long a question for a newer snapshot may be kept waiting."""
-LARGEST_STATE_BYTES: Final = 2 * 1024 * 1024
+LARGEST_STATE_BYTES: Final = 16 * 1024 * 1024
 MAXIMUM_EXPERIMENTS: Final = 5_000
 MAXIMUM_LOSSES: Final = 4_000
 MAXIMUM_REASON_CHARACTERS: Final = 1_000
