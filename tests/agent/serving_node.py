@@ -48,13 +48,13 @@ class Control:
 
 
 @contextmanager
-def control(folder: Path, *more: APIRouter) -> Iterator[Control]:
+def control(folder: Path, *more: APIRouter, waits_s: float = 10.0) -> Iterator[Control]:
     """Serve a fleet and an intake; routers that come first win."""
     with opened(folder, now_us=now_us) as house:
         fleet = Fleet(
             marked=lambda: {mark.node for mark in house.counts.nodes()},
             now_us=now_us,
-            confirmed_within_s=10.0,
+            confirmed_within_s=waits_s,
         )
         allowed = bearer([TOKEN])
         own = [

@@ -119,10 +119,10 @@ def test_a_snapshot_that_is_none_is_refused_and_the_last_good_one_stays(
 
 
 def test_a_wrong_token_stops_nothing_that_is_served(tmp_path: Path, placement: Placement) -> None:
-    with control(tmp_path / "control") as plane:
+    with control(tmp_path / "control", waits_s=0.5) as plane:
         with node(tmp_path / "node", plane.url):
             assert until(plane.is_told)
-            assert plane.fleet.publish((placement,)).is_live
+            assert until(lambda: plane.fleet.publish((placement,)).is_live)
         with node(tmp_path / "node", plane.url, token=STRANGE) as (_, link, port):
             assert set(answered_by(port, placement)) == {"baseline", "candidate"}
             assert not link.is_connected
@@ -149,10 +149,10 @@ def test_a_killed_envoy_comes_back_and_is_told(tmp_path: Path, placement: Placem
 def test_a_node_that_ends_well_signs_off_and_one_that_does_not_is_waited_for(
     tmp_path: Path, placement: Placement
 ) -> None:
-    with control(tmp_path / "control") as plane:
+    with control(tmp_path / "control", waits_s=0.5) as plane:
         with node(tmp_path / "leaves", plane.url, name="leaves", signs_off=True) as (_, _, port):
             assert until(plane.is_told)
-            assert plane.fleet.publish((placement,)).is_live
+            assert until(lambda: plane.fleet.publish((placement,)).is_live)
             answered_by(port, placement)
         assert plane.fleet.nodes() == ()
         with node(tmp_path / "dies", plane.url, name="dies"):
