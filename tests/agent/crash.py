@@ -17,7 +17,7 @@ from tests.lake.histories import as_lines
 def main() -> None:
     """Be killed on the way."""
     folder, address, point = Path(sys.argv[1]), sys.argv[2], Point(sys.argv[3])
-    fatal = 1 if point is Point.DELETED else 2
+    fatal = 1 if point in {Point.FORGOTTEN, Point.DELETED} else 2
     passed: list[Point] = []
     clock = [NOW_US]
 

@@ -201,3 +201,21 @@ def test_what_is_lost_is_told_before_anything_more_is_promised(tmp_path: Path) -
             assert hand.step()
         assert {lost for _, lost in seen} == {0}, "before the first byte of what follows"
         assert seen[-1] == (clock[0] - LAG_US, 0)
+
+
+def test_a_torn_end_that_the_writer_cuts_off_when_it_begins_again_is_no_loss(tmp_path: Path) -> None:
+    """The spool does so at its start: nobody was promised half a line."""
+    with control_plane(tmp_path) as (house, address):
+        for content in (as_lines(requests(0, 4)) + b'{"half', as_lines(requests(0, 4))):
+            (tmp_path / "access.log").touch()
+            with (tmp_path / "access.log").open("r+b") as stream:
+                stream.write(content)
+                stream.truncate(len(content))
+            with opened(tmp_path, address) as node:
+                assert node.step()
+        with opened(tmp_path, address) as node:
+            node.log.rotate(NOW_US)
+            assert node.step()
+            assert node.step()
+            assert (node.files, lost(node)) == ([], [])
+        check(house, requests(0, 4))

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from rollout.agent.losses import Losses
 from rollout.agent.recorder import Point
 from rollout.agent.uplink import Unreachable, Uplink, connect
 from rollout.intake.intake import Filed
@@ -52,6 +53,7 @@ def test_a_recorder_killed_at_any_point_hands_in_each_line_once(point: Point, tm
         assert step(node, address, now_us=NOW_US + 2 * SETTLE_US, largest_cut=1100)
         check(house, history())
         assert len(list(node.glob("access.log.*.*"))) == 0, "what was acknowledged is deleted"
+        assert Losses(node / "exposures.losses").all() == ()
 
 
 def test_half_a_line_waits_and_a_torn_one_costs_only_itself(tmp_path: Path) -> None:

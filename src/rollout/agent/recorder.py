@@ -39,6 +39,7 @@ class Point(StrEnum):
     CUT = "cut"
     SENT = "sent"
     NOTED = "noted"
+    FORGOTTEN = "forgotten"
     DELETED = "deleted"
 
 
@@ -196,6 +197,9 @@ class Recorder:
         else:
             return False
         if part.is_complete and self._offsets.of(part.log) >= part.path.stat().st_size:
+            # Forgotten first: a file that is remembered and gone would look like one that somebody took away.
+            self._offsets.keep_only({*self._offsets.logs} - {part.log})
+            self._reached(Point.FORGOTTEN)
             part.path.unlink()
             self._reached(Point.DELETED)
         return True
