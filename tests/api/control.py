@@ -50,9 +50,10 @@ def policy(**changes: str) -> str:
     return text
 
 
-def render(run: Experiment, entries: tuple[Entry, ...], form: ReportFormat) -> str:
+def render(run: Experiment, entries: tuple[Entry, ...], form: ReportFormat, troubles: tuple[str, ...]) -> str:
     """Write hardly anything, in the format asked for."""
-    return f"{form}: {run.policy.name} with {len(entries)} entries"
+    said = "".join(f"; {trouble}" for trouble in troubles)
+    return f"{form}: {run.policy.name} with {len(entries)} entries{said}"
 
 
 class Clock:

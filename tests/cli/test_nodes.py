@@ -62,7 +62,7 @@ def test_what_is_wrong_on_a_node_is_a_sentence_each(plane: Nodes, tmp_path: Path
         "b lost 12 exposures of churn-v2, revision 1: nothing is concluded from that time",
         (
             "b: churn-v2, revision 1, candidate1: 30 per-try timeouts, 7 answers of 500 and above, "
-            "hosts ejected 2 times, 1 of 2 hosts out now, at their limit: requests"
+            "a host ejected 2 times, 1 of 2 hosts out now, at their limit: requests"
         ),
     ]
     document = json.loads(nodes(plane, tmp_path, "-o", "json"))

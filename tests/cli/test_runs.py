@@ -89,7 +89,7 @@ def test_a_version_that_does_not_fare_well_is_told_with_the_cause(tmp_path: Path
     ) as there:
         begin(there.ledger)
         desk = Desk(tmp_path, there)
-        told = [desk.type(verb, "churn-v2").stdout for verb in ("status", "explain")]
+        told = [desk.type(verb, "churn-v2").stdout for verb in ("status", "explain", "report")]
         as_json = json.loads(desk.type("status", "churn-v2", "-o", "json").stdout)["degraded"]
     sentence = (
         "candidate 2.0.0: 37 attempts failed in the last minute: 30 per-try timeouts, 7 connections refused; "

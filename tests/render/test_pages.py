@@ -44,6 +44,14 @@ def test_pages_are_as_they_were(name: str, form: ReportFormat, *, update_golden:
     assert made == file.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("form", ReportFormat)
+def test_what_is_wrong_right_now_stands_below_the_answer(form: ReportFormat) -> None:
+    text = page(*promoted(), form, ("candidate 2: 1 of 2 hosts out", HOSTILE))
+    assert text.count("candidate 2: 1 of 2 hosts out") == 1
+    assert form is ReportFormat.JSON or "Right now, candidate 2: 1 of 2 hosts out." in text
+    assert form is not ReportFormat.HTML or "<script" not in text.split("<body>")[1]
+
+
 def test_no_golden_is_an_orphan() -> None:
     assert set(GOLDEN.iterdir()) == {golden(name, form) for name in STORIES for form in ReportFormat}
 

@@ -20,6 +20,7 @@ from rollout.api.refusals import (
     unrevisable,
 )
 from rollout.api.shapes import experiment_answer, history_answer, is_over, unbroken_since_us
+from rollout.api.upstreams import degraded_answers
 from rollout.client.answers import (
     Change,
     ExperimentAnswer,
@@ -69,7 +70,8 @@ class Tools:
     read: Callable[[bytes, str], Reading]
     refuse_impossible: Callable[[Sequence[Placement]], None]
     """Raises `WrongTraffic` when the proxy cannot do what these placements ask for."""
-    render: Callable[[Experiment, tuple[Entry, ...], ReportFormat], str]
+    render: Callable[[Experiment, tuple[Entry, ...], ReportFormat, tuple[str, ...]], str]
+    """Writes a run's report from its history, and what is wrong right now, in sentences."""
     is_live: Callable[[Placement], bool]
     """Whether every proxy has confirmed a placement."""
     recorded: Callable[[], None]
@@ -163,7 +165,9 @@ class Desk:
     def report(self, name: str, form: ReportFormat) -> str:
         """Return the report of an experiment's latest run."""
         run = self._find(name).experiment
-        return self._tools.render(run, self._ledger.history(run.uid), form)
+        degraded = self._tools.degraded(run.policy.name, run.revision)
+        troubles = tuple(one.sentence for one in degraded_answers(run.policy, degraded))
+        return self._tools.render(run, self._ledger.history(run.uid), form, troubles)
 
     def _known(self) -> dict[str, Standing]:
         """Return the latest run of each name, in the order of their starts."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from rollout.api.upstreams import degraded_answers
 from rollout.client.answers import (
     DecisionAnswer,
-    DegradedAnswer,
     EntryAnswer,
     ExperimentAnswer,
     HistoryAnswer,
@@ -19,7 +19,6 @@ from rollout.client.answers import (
     VerdictAnswer,
     WishAnswer,
 )
-from rollout.domain.assignment import arm_index
 from rollout.domain.experiment import ENDED, Experiment, Phase, split_of
 from rollout.domain.history import Entry
 from rollout.domain.judge import FALLBACK
@@ -68,21 +67,7 @@ def experiment_answer(
         if experiment.phase is Phase.AWAITING_APPROVAL
         else (),
         layer=_layer_answer(experiment),
-        degraded=tuple(_degraded_answer(policy, one) for one in degraded),
-    )
-
-
-def _degraded_answer(policy: Policy, one: Degraded) -> DegradedAnswer:
-    versions = (policy.baseline, *policy.candidates)
-    return DegradedAnswer(
-        version=versions[arm_index(one.arm)].version,
-        arm=one.arm,
-        failures=dict(one.failures),
-        ejections=one.ejections,
-        hosts=one.hosts,
-        healthy_hosts=one.healthy_hosts,
-        open_breakers=one.open_breakers,
-        nodes=one.nodes,
+        degraded=degraded_answers(policy, degraded),
     )
 
 

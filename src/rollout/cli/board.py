@@ -79,7 +79,7 @@ def headline(experiment: "ExperimentAnswer", now: datetime) -> list[str]:
         lines.append(f"{wish.who} asked for a rollback: {wish.why}")
     if experiment.wish is not None:
         lines.append(f"asked for and still to come: {experiment.wish.kind} ({words.wish(experiment.wish)})")
-    lines += [words.degraded(one) for one in experiment.degraded]
+    lines += [one.sentence for one in experiment.degraded]
     if (layer := words.layer(experiment)) is not None:
         lines.append(layer)
     if experiment.stopped:

@@ -54,13 +54,13 @@ def verb(invocation: Invocation, name: str, output: str | None) -> None:
 
 def _present(experiment: "ExperimentAnswer") -> "Iterator[str]":
     """Say where it stands, the last decision, and what it rests on."""
-    from rollout.cli.words import decision, degraded, layer, moment, place
+    from rollout.cli.words import decision, layer, moment, place
     from rollout.cli.words import wish as named
 
     versions = f"{', '.join(experiment.candidates)} against {experiment.baseline}"
     yield f"{experiment.name}: {versions} on {experiment.path}, for {experiment.owner}"
     yield f"{experiment.phase}, {place(experiment)} of the traffic for each candidate"
-    yield from map(degraded, experiment.degraded)
+    yield from (one.sentence for one in experiment.degraded)
     if (owned := layer(experiment)) is not None:
         yield owned
     if experiment.rollback_wish is not None:

@@ -93,11 +93,11 @@ def _lost(one: "LossState") -> str:
 
 
 def _fared(one: "DegradationState") -> str:
-    from rollout.cli.words import CAUSES
+    from rollout.fleet.degradation import CAUSES, times
 
     parts = [f"{count:,} {CAUSES.get(cause, cause)}" for cause, count in one.fallbacks.items()]
     if one.ejections:
-        parts.append(f"hosts ejected {one.ejections:,} times")
+        parts.append(f"a host ejected {times(one.ejections)}")
     if one.healthy_hosts < one.hosts:
         parts.append(f"{one.hosts - one.healthy_hosts} of {one.hosts} hosts out now")
     if one.open_breakers:

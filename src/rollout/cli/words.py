@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rollout.client.answers import (
         DecisionAnswer,
-        DegradedAnswer,
         EntryAnswer,
         ExperimentAnswer,
         VerdictAnswer,
@@ -57,38 +56,6 @@ def lift(value: float) -> str:
 def place(experiment: "ExperimentAnswer") -> str:
     """Say where a run stands: `step 2 of 3 at 10%`."""
     return f"step {experiment.step} of {experiment.steps} at {weight(experiment.weight_bp)}"
-
-
-CAUSES = {
-    "5xx": "answers of 500 and above",
-    "429": "answers of 429",
-    "try-timeout": "per-try timeouts",
-    "timeout": "timeouts",
-    "connect-failure": "connections refused",
-    "connect-timeout": "connections not made in time",
-    "reset": "connections lost",
-    "protocol-error": "answers that are no HTTP",
-    "overflow": "requests too many at once",
-}
-
-
-def degraded(found: "DegradedAnswer") -> str:
-    """Say how a version fares: `candidate 2.0.0: 37 attempts failed in the last minute: 30 …`."""
-    parts = []
-    if found.failures:
-        causes = (f"{count:,} {CAUSES.get(cause, cause)}" for cause, count in found.failures.items())
-        parts.append(
-            f"{sum(found.failures.values()):,} attempts failed in the last minute: {', '.join(causes)}"
-        )
-    if found.healthy_hosts < found.hosts:
-        parts.append(f"{found.hosts - found.healthy_hosts} of {found.hosts} hosts out")
-    if found.ejections:
-        times = "once" if found.ejections == 1 else f"{found.ejections:,} times"
-        parts.append(f"a host ejected {times} in the last minute")
-    if found.open_breakers:
-        parts.append(f"at their limit: {', '.join(found.open_breakers)}")
-    role = "baseline" if found.arm == "control" else "candidate"
-    return f"{role} {found.version}: {'; '.join(parts)}"
 
 
 def layer(experiment: "ExperimentAnswer") -> str | None:

@@ -107,6 +107,7 @@ class DegradedAnswer(Answer):
     healthy_hosts: int
     open_breakers: tuple[str, ...] = Field((), description="The limits that are reached now.")
     nodes: tuple[str, ...] = Field(description="Where it is so.")
+    sentence: str = Field(description="All of it, for people.")
 
 
 class LayerAnswer(Answer):

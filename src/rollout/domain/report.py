@@ -64,9 +64,11 @@ class Report:
     metrics: tuple[MetricLine, ...]
     events: tuple[Event, ...]
     events_left_out: int
+    troubles: tuple[str, ...] = ()
+    """What is wrong with its versions right now, in sentences."""
 
 
-def report(experiment: Experiment, entries: Sequence[Entry]) -> Report:
+def report(experiment: Experiment, entries: Sequence[Entry], troubles: tuple[str, ...] = ()) -> Report:
     """Return the report of a run; `entries` are its own, the oldest first."""
     policy = experiment.policy
     # What an older revision saw is discarded: it is told, and nothing rests on it.
@@ -89,6 +91,7 @@ def report(experiment: Experiment, entries: Sequence[Entry]) -> Report:
         metrics=tuple(_line(policy, one, seen) for last in seen[-1:] for one in _shown(last.judgement)),
         events=found[-MAXIMUM_EVENTS:],
         events_left_out=max(len(found) - MAXIMUM_EVENTS, 0),
+        troubles=troubles,
     )
 
 

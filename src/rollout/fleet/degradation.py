@@ -13,6 +13,18 @@ WINDOW_S: Final = 60.0
 APART_S: Final = 1.0
 """Of what a node tells more often, the last word in each second is kept: 62 of them at most."""
 Arm: TypeAlias = tuple[str, int, str]
+CAUSES: Final[Mapping[str, str]] = {
+    "5xx": "answers of 500 and above",
+    "429": "answers of 429",
+    "try-timeout": "per-try timeouts",
+    "timeout": "timeouts",
+    "connect-failure": "connections refused",
+    "connect-timeout": "connections not made in time",
+    "reset": "connections lost",
+    "protocol-error": "answers that are no HTTP",
+    "overflow": "requests too many at once",
+}
+"""Each cause as people read it, with a number before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +125,25 @@ def _together(parts: Sequence[Degraded]) -> Degraded:
         open_breakers=tuple(sorted({name for one in parts for name in one.open_breakers})),
         nodes=tuple(sorted(node for one in parts for node in one.nodes)),
     )
+
+
+def sentence(found: Degraded, version: str) -> str:
+    """Say how a version fares: `candidate 2.0.0: 37 attempts failed in the last minute: 30 …`."""
+    parts = []
+    if found.failures:
+        causes = (f"{count:,} {CAUSES.get(cause, cause)}" for cause, count in found.failures.items())
+        failed = f"{sum(found.failures.values()):,} attempts failed in the last minute"
+        parts.append(f"{failed}: {', '.join(causes)}")
+    if found.healthy_hosts < found.hosts:
+        parts.append(f"{found.hosts - found.healthy_hosts} of {found.hosts} hosts out")
+    if found.ejections:
+        parts.append(f"a host ejected {times(found.ejections)} in the last minute")
+    if found.open_breakers:
+        parts.append(f"at their limit: {', '.join(found.open_breakers)}")
+    role = "baseline" if found.arm == "control" else "candidate"
+    return f"{role} {version}: {'; '.join(parts)}"
+
+
+def times(number: int) -> str:
+    """Say how often something was so."""
+    return "once" if number == 1 else f"{number:,} times"

@@ -21,6 +21,7 @@ def markdown(found: Report) -> str:
         "",
         f"**{_plain(found.answer)}**",
         "",
+        *[line for trouble in found.troubles for line in (f"Right now, {_plain(trouble)}.", "")],
         f"{about}; owner {_plain(found.owner)}; run `{found.uid}`, revision {found.revision}.",
         "",
         "## What was measured",

@@ -14,9 +14,11 @@ from rollout.render.html import html
 from rollout.render.markdown import markdown
 
 
-def page(experiment: Experiment, entries: Sequence[Entry], form: ReportFormat) -> str:
-    """Return a run's report; `entries` are its own, the oldest first."""
-    found = report(experiment, entries)
+def page(
+    experiment: Experiment, entries: Sequence[Entry], form: ReportFormat, troubles: tuple[str, ...] = ()
+) -> str:
+    """Return a run's report; `entries` are its own, the oldest first, `troubles` what is wrong right now."""
+    found = report(experiment, entries, troubles)
     match form:
         case ReportFormat.HTML:
             return html(found)
