@@ -15,6 +15,8 @@ from rollout.domain.assignment import CONTROL
 from rollout.domain.policy import Resilience
 from rollout.envoy.degradation import Cause, Fared, Lives, degraded, read
 from rollout.envoy.publication import Acknowledged
+from rollout.fleet.degradation import CAUSES
+from tests.command import ROOT
 from tests.envoy.examples import placed, policy_for, running, until
 from tests.envoy.failing import failing
 from tests.envoy.upstream import serving
@@ -71,6 +73,28 @@ def test_each_failure_of_a_real_candidate_has_its_own_cause(
     assert fared.failures == {cause: assigned}
     assert (fared.hosts, fared.healthy_hosts, fared.ejections) == (1, 0 if ejects else 1, int(ejects))
     assert fared.open_breakers == ()
+
+
+def test_a_host_that_fails_its_health_check_is_out_before_any_request(tmp_path: Path) -> None:
+    with (
+        serving(CONTROL) as baseline,
+        serving("candidate1", status=503) as candidate,
+        running(tmp_path) as (proxy, port),
+    ):
+        policy = policy_for(baseline.url, candidate.url)
+        asked = tuple(replace(one, health_check="/healthz") for one in policy.candidates)
+        assert isinstance(proxy.publish([placed(replace(policy, candidates=asked), 3)]), Acknowledged)
+        assert until(lambda: bool(dict(degraded(proxy.degradation() or {}))))
+        (found,) = dict(degraded(proxy.degradation() or {})).items()
+        answers = send(port, REQUESTS)
+    assert found == (CANDIDATE, Fared(hosts=1, healthy_hosts=0))
+    assert {answer.code for answer in answers} == {200}
+
+
+def test_every_cause_has_words_and_a_line_in_the_documentation() -> None:
+    page = (ROOT / "docs" / "data-plane.md").read_text(encoding="utf-8")
+    assert {cause.value for cause in Cause} == set(CAUSES)
+    assert all(f"\n| `{cause}` | " in page for cause in Cause)
 
 
 def test_an_envoy_s_new_life_counts_on(tmp_path: Path) -> None:
