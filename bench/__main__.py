@@ -16,12 +16,14 @@ import numpy as np
 import scipy
 
 from bench import decisions, judge, lint, statistics, traffic
+from bench.fleet import fanout
 from bench.harm import runs as harm
 from bench.harm import table as harm_table
 from bench.outcomes import costs as outcomes
 from bench.page import put
 from bench.proxy import costs
 from bench.records import costs as records
+from bench.records import lag
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
 
@@ -47,6 +49,8 @@ def sections(plan: harm.Plan) -> Mapping[str, Section]:
         "traffic": Section("five minutes", _traffic, is_quick=False),
         "recorder": Section("half a minute", lambda: records.lines_of(records.table())),
         "outcomes": Section("a minute", lambda: outcomes.lines(outcomes.table(outcomes.Plan()))),
+        "fleet": Section("half a minute", lambda: fanout.lines(fanout.table(fanout.Plan()))),
+        "lag": Section("half a minute", lambda: lag.lines(lag.measured(lag.Plan()))),
         "harm": Section(
             f"{plan.runs} runs, each about {plan.quiet_s + 11:.0f} s", partial(_harm, plan), is_quick=False
         ),

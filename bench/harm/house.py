@@ -43,6 +43,7 @@ class House:
     folder: Path
     proxy_port: int
     control_port: int
+    pid: int
 
     @property
     def token(self) -> str:
@@ -91,11 +92,11 @@ class House:
 @contextmanager
 def open_house(folder: Path) -> Iterator[House]:
     """Run `rollout up` until the block ends, then ask it to end."""
-    house = House(folder / "house", _free_port(), _free_port())
-    ports = ["--proxy-port", str(house.proxy_port), "--control-port", str(house.control_port)]
+    proxy_port, control_port = _free_port(), _free_port()
+    ports = ["--proxy-port", str(proxy_port), "--control-port", str(control_port)]
     with (folder / "house.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "rollout", "up", "--data", str(house.folder), *ports],
+            [sys.executable, "-m", "rollout", "up", "--data", str(folder / "house"), *ports],
             env=environment(folder),
             stdout=subprocess.PIPE,
             stderr=log,
@@ -104,7 +105,7 @@ def open_house(folder: Path) -> Iterator[House]:
         )
         try:
             _await_first_line(process, folder / "house.log")
-            yield house
+            yield House(folder / "house", proxy_port, control_port, process.pid)
         finally:
             process.send_signal(signal.SIGTERM)
             try:

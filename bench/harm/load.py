@@ -75,6 +75,10 @@ class Load:
         self._sent, self._own, self._path = Sent(time.time()), own, path
         return self._sent
 
+    def pause(self) -> None:
+        """Send nothing until there is somewhere to send to."""
+        self._path = ""
+
     async def _live(self) -> None:
         loop = asyncio.get_running_loop()
         self._opened.set()

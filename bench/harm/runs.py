@@ -107,10 +107,15 @@ def courses(plan: Plan) -> Generator[Course]:
             yield _run(stage, f"harm-{number}", plan.quiet_before(number))
 
 
+def policy_text(name: str, servers: Servers) -> str:
+    """Return the policy of one run."""
+    return _POLICY.format(name=name, baseline=servers.baseline_url, candidate=servers.candidate_url)
+
+
 def _run(stage: Stage, name: str, quiet_s: float) -> Course:
     """Start an experiment, let it be quiet, break its candidate, and watch until nobody gets it any more."""
     servers = stage.servers
-    text = _POLICY.format(name=name, baseline=servers.baseline_url, candidate=servers.candidate_url)
+    text = policy_text(name, servers)
     policy = read_bytes(text.encode(), name).policy
     if policy is None:
         raise SystemExit("bench: its own policy is wrong")

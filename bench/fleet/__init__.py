@@ -1,0 +1,1 @@
+"""How soon every node has what is wanted, and has said so."""
