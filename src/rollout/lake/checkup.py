@@ -34,7 +34,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Lake:
+class Table:
     """One table of a lake on the disk, and how it is asked."""
 
     engine: duckdb.DuckDBPyConnection
@@ -64,21 +64,21 @@ def check(
 ) -> list[Fault]:
     """Return every fault; without `cursors` nothing is known of what the database has counted."""
     faults: list[Fault] = []
-    lakes = [Lake(engine, kind, folder / kind) for kind in Kind if (folder / kind).is_dir()]
-    found = {lake.kind: sorted(one for one, _ in segments.listed(lake.within)) for lake in lakes}
-    if not lakes:
+    tables = [Table(engine, kind, folder / kind) for kind in Kind if (folder / kind).is_dir()]
+    found = {table.kind: sorted(one for one, _ in segments.listed(table.within)) for table in tables}
+    if not tables:
         faults.append(Fault(str(folder), "there is no lake here", "name the folder of `rollout up`: --data"))
     files = sum(map(len, found.values()))
     read = 0
-    for lake in lakes:
-        faults += _strangers(lake.within, now_s)
-        for segment in found[lake.kind]:
-            faults += filter(None, [_unreadable(lake, segment)])
+    for table in tables:
+        faults += _strangers(table.within, now_s)
+        for segment in found[table.kind]:
+            faults += filter(None, [_unreadable(table, segment)])
             read += 1
             on_read(read, files)
-        gone = segments.expired(lake.within)
-        for owner, own in groupby(found[lake.kind], key=lambda one: (one.node, one.log)):
-            faults += _ranges(lake, list(own), gone.get(owner))
+        gone = segments.expired(table.within)
+        for owner, own in groupby(found[table.kind], key=lambda one: (one.node, one.log)):
+            faults += _ranges(table, list(own), gone.get(owner))
     if cursors is not None:
         # After the listing: what was listed is counted by now, or never was.
         faults += _uncounted(folder, found, cursors())
@@ -99,10 +99,10 @@ def _strangers(within: Path, now_s: float) -> Iterator[Fault]:
             yield Fault(str(path), "a crash left it half written", remedy)
 
 
-def _unreadable(lake: Lake, segment: Segment) -> Fault | None:
-    path = lake.within / segment.name
+def _unreadable(table: Table, segment: Segment) -> Fault | None:
+    path = table.within / segment.name
     try:
-        check_columns(lake.engine, path, _COLUMNS[lake.kind])
+        check_columns(table.engine, path, _COLUMNS[table.kind])
     except Unreadable as error:
         if not path.exists():
             return None  # superseded, and deleted while we looked
@@ -111,14 +111,14 @@ def _unreadable(lake: Lake, segment: Segment) -> Fault | None:
     return None
 
 
-def _ranges(lake: Lake, files: list[Segment], gone: Segment | None) -> Iterator[Fault]:
+def _ranges(table: Table, files: list[Segment], gone: Segment | None) -> Iterator[Fault]:
     """Yield gaps and overlaps of one log, and merged files that do not hold what they supersede."""
     covers: list[Segment] = []
     for segment in sorted(files, key=lambda one: (one.start, -one.end)):
         if gone is not None and segment.end <= gone.end:
             continue
         end = covers[-1].end if covers else (gone.end if gone is not None else 0)
-        where = str(lake.within / segment.name)
+        where = str(table.within / segment.name)
         if covers and segment.end <= end:
             continue
         if segment.start > end:
@@ -131,9 +131,9 @@ def _ranges(lake: Lake, files: list[Segment], gone: Segment | None) -> Iterator[
     for cover in covers:
         inside = [one for one in files if one != cover and cover.start <= one.start and one.end <= cover.end]
         tiles = list(_tiles(inside, cover))
-        if tiles and not lake.agree(tiles, cover):
+        if tiles and not table.agree(tiles, cover):
             remedy = "delete the longer file: what it was merged from is still there"
-            yield Fault(str(lake.within / cover.name), "it does not hold what it supersedes", remedy)
+            yield Fault(str(table.within / cover.name), "it does not hold what it supersedes", remedy)
 
 
 def _tiles(inside: Sequence[Segment], cover: Segment) -> Iterator[Segment]:
