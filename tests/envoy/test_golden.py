@@ -20,8 +20,10 @@ from rollout.domain.assignment import (
     route_name,
 )
 from rollout.domain.layers import allot
+from rollout.domain.policy import Version
 from rollout.envoy.bootstrap import Address, bootstrap
 from rollout.envoy.document import Kind
+from rollout.envoy.endpoints import endpoint_of
 from rollout.envoy.proxy import Proxy
 from rollout.envoy.publication import Acknowledged
 from rollout.envoy.translate import translate
@@ -162,11 +164,25 @@ def files_of_names(folder: Path) -> None:
         (folder / file).write_text(credential_text(name, "Bearer secret"), encoding="utf-8")
 
 
+def nearby(placement: Placement) -> Placement:
+    """Return the placement with names that every machine resolves, so that no network is asked."""
+
+    def moved(version: Version) -> Version:
+        endpoint = endpoint_of(version.url)
+        near = endpoint if endpoint.is_ip else replace(endpoint, host="localhost")
+        return replace(version, url=f"http{'s' if near.is_tls else ''}://{near.authority}")
+
+    policy = placement.policy
+    candidates = tuple(map(moved, policy.candidates))
+    return replace(placement, policy=replace(policy, baseline=moved(policy.baseline), candidates=candidates))
+
+
 def take(proxy: Proxy, placements: Sequence[Placement]) -> None:
     """Publish placements; Envoy, which refuses what it does not know, takes each file of them."""
-    result = proxy.publish(placements)
+    near = list(map(nearby, placements))
+    result = proxy.publish(near)
     assert isinstance(result, Acknowledged), result
-    wanted = translate(placements, NODE)
+    wanted = translate(near, NODE)
     assert result.live.routes == wanted.routes.version
     assert result.live.clusters == wanted.clusters.version
     assert result.live.weights == wanted.weights.version
