@@ -14,6 +14,7 @@ from typing import Any, Final
 from rollout.domain.assignment import Placement, arm_seed
 from rollout.domain.buckets import HOLDOUT_SALT, layer_salt, seed_of
 from rollout.domain.policy import WHOLE_BP
+from rollout.envoy.destinations import UNIT_HEADER
 from tests.command import ROOT
 
 PAGE: Final = ROOT / "docs" / "data-plane.md"
@@ -132,7 +133,7 @@ def _branch(text: str, on_match: Mapping[str, Any], words: Words) -> Branch:
     for policy in action.get("request_mirror_policies", ()):
         share = policy["runtime_fraction"]["default_value"]["numerator"] / 100
         parts.append(f"{share:g}% copied to {policy['cluster'].split('/')[2]}")
-    if not route["request_headers_to_add"]:
+    if UNIT_HEADER not in {one["header"]["key"] for one in route["request_headers_to_add"]}:
         parts.append("no unit logged")
     return Branch(text, "; ".join(parts))
 

@@ -158,8 +158,8 @@ def _health() -> JsonObject:
 
 
 def _router(*, logs_attempts: bool) -> JsonObject:
-    # dynamic_stats off: the router's own counters cost a tenth of a request and nobody reads them.
+    # The router's own counters cost a tenth of a request, its headers a twentieth, and nobody reads them.
     kind = _HTTP + "router.v3.Router"
-    config: JsonObject = {"@type": kind, "dynamic_stats": False}
+    config: JsonObject = {"@type": kind, "dynamic_stats": False, "suppress_envoy_headers": True}
     attempts: JsonObject = {"upstream_log": [attempt_lines()]} if logs_attempts else {}
     return {"name": "envoy.filters.http.router", "typed_config": {**config, **attempts}}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rollout.domain.assignment import Placement
 from rollout.envoy import matchers
-from rollout.envoy.destinations import VARIANT_HEADER, header, server
+from rollout.envoy.destinations import server
 from rollout.envoy.document import ROLLOUT, TYPE, Document, JsonObject, Kind
 from rollout.envoy.tree import tree
 
@@ -15,7 +15,6 @@ EVERY_HOST = "*"
 
 def routes(placements: Sequence[Placement]) -> Document:
     """Return the routes of all policies; the splits do not matter here."""
-    variant = header(VARIANT_HEADER, f"%METADATA(ROUTE:{ROLLOUT}:arm)%")
     by_host: dict[str, list[Placement]] = {}
     for placement in placements:
         by_host.setdefault(host_of(placement), []).append(placement)
@@ -25,8 +24,6 @@ def routes(placements: Sequence[Placement]) -> Document:
             {
                 "@type": TYPE + "envoy.config.route.v3.RouteConfiguration",
                 "name": ROLLOUT,
-                "request_headers_to_add": [variant],
-                "response_headers_to_add": [variant],
                 "cluster_specifier_plugins": [
                     server(placement, arm) for placement in placements for arm in range(placement.policy.arms)
                 ],
