@@ -21,6 +21,7 @@ from tests.intake.house import NOW_US, House, opened
 from tests.lake.histories import CHANGING_FROM_US, CHANGING_TO_US, HASHING, LIMIT_US, RUN
 
 LAG_US = 3_000_000
+LARGEST_CUT = 1500
 SETTLE_US = 1_000_000
 PAUSES: list[float] = []
 PATIENCE = Patience(4, 1.0, 3.0, chance=lambda: 1.0, sleep=PAUSES.append)
@@ -51,7 +52,7 @@ def recorder(  # noqa: PLR0913 (each is one thing that a test changes)
     *,
     now_us: Callable[[], int] = lambda: NOW_US,
     reached: Callable[[Point], None] = lambda _: None,
-    largest_cut: int = 1500,
+    largest_cut: int = LARGEST_CUT,
     lag_us: Callable[[], int | None] = lambda: LAG_US,
     room: Room | None = None,
 ) -> Iterator[tuple[Recorder, Log]]:
@@ -74,7 +75,7 @@ def recorder(  # noqa: PLR0913 (each is one thing that a test changes)
         )
 
 
-def step(folder: Path, address: str, *, now_us: int = NOW_US, largest_cut: int = 1500) -> bool:
+def step(folder: Path, address: str, *, now_us: int = NOW_US, largest_cut: int = LARGEST_CUT) -> bool:
     """Start a recorder, let it hand in what there is, also what settles, and end it."""
     clock = [now_us]
     with recorder(folder, address, now_us=lambda: clock[0], largest_cut=largest_cut) as (hand, _):

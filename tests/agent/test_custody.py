@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from rollout.agent.losses import ANYBODY, Loss
 from rollout.agent.recorder import Point, Recorder
 from rollout.domain.records import Run
 from rollout.lake.query import Kind
-from tests.agent.node import LAG_US, SETTLE_US, acknowledge, control_plane, recorder, write
+from tests.agent.node import LAG_US, LARGEST_CUT, SETTLE_US, acknowledge, control_plane, recorder, write
 from tests.agent.test_recorder import check
 from tests.intake.house import NOW_US
 from tests.lake.histories import BEGIN_US, RUN, Request, as_lines, request_at
@@ -45,10 +45,12 @@ class Node:
 
 
 @contextmanager
-def opened(folder: Path, address: str, room: Room | None = None) -> Iterator[Node]:
+def opened(
+    folder: Path, address: str, room: Room | None = None, reached: Callable[[Point], None] = lambda _: None
+) -> Iterator[Node]:
     clock = [NOW_US]
     acknowledge(folder / "acknowledgements.jsonl")
-    with recorder(folder, address, now_us=lambda: clock[0], room=room) as (hand, log):
+    with recorder(folder, address, now_us=lambda: clock[0], room=room, reached=reached) as (hand, log):
         yield Node(folder, hand, log, clock)
 
 
@@ -75,6 +77,22 @@ def test_a_truncated_log_is_another_log_and_nothing_is_sent_twice(tmp_path: Path
         assert lost(node) == [(ANYBODY, False)]
         assert node.step()
         assert len(node.recorder.losses.all()) == 1
+
+
+def test_a_log_that_is_truncated_between_two_cuts_is_not_sent_twice(tmp_path: Path) -> None:
+    before, after = requests(0, 20), requests(20, 40)
+    changes = [after]
+
+    def truncate(now: Point) -> None:
+        if now is Point.NOTED and changes:
+            (tmp_path / "access.log").write_bytes(as_lines(changes.pop()))
+
+    with control_plane(tmp_path) as (house, address), opened(tmp_path, address, reached=truncate) as node:
+        write(tmp_path, as_lines(before))
+        assert not node.step()
+        assert node.step()
+        sent = sum(len(as_lines(before[:count])) <= LARGEST_CUT for count in range(1, len(before)))
+        check(house, before[:sent] + after)
 
 
 def test_of_a_log_cut_in_its_middle_nothing_more_is_read_and_the_next_one_is(tmp_path: Path) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from rollout.agent.log import Log
 from rollout.agent.offsets import Offsets
+
+TICK_S = 0.02
+"""Longer than a file system's clock takes for a step."""
 
 
 def names() -> Callable[[], str]:
@@ -99,6 +103,23 @@ def test_a_file_renamed_by_somebody_is_taken_for_rotated_and_the_writer_begins_a
     old, new = log.parts()
     assert (old.log, old.path.read_text(), old.is_current) == (first.log, "one\n", False)
     assert (new.path.read_text(), new.is_current) == ("", True)
+
+
+def test_a_file_renamed_before_it_had_an_identity_is_taken_for_rotated_too(tmp_path: Path) -> None:
+    log, access = opened(tmp_path, names()), tmp_path / "access.log"
+    (tmp_path / "access.log.old").write_text("a copy that somebody made before\n")
+    access.write_text("one\n")
+    log.parts()
+    time.sleep(TICK_S)
+    log.rotate(7)
+    time.sleep(TICK_S)
+    access.write_text("two\n")
+    access.rename(tmp_path / "access.log.1")
+    assert log.heal(8) is None
+    assert [part.path.read_text() for part in log.parts()] == ["one\n", "two\n", ""]
+    assert len({part.log for part in log.parts()}) == 3
+    assert log.heal(9) is None
+    assert (tmp_path / "access.log.old").exists()
 
 
 def test_a_file_that_is_gone_is_told_once(tmp_path: Path) -> None:

@@ -66,6 +66,12 @@ class Custody:
         self._looked_us = now_us
         return [part for part in parts if part.log not in self._damaged]
 
+    def holds(self, part: Part) -> bool:
+        """Return whether a file is still what it was when it was looked at; asked after it was read."""
+        mark = self._offsets.mark(part.log)
+        head, tail = first_line(part.path), tail_before(part.path, mark.offset)
+        return part.size >= mark.offset and mark.head in {"", head} and mark.tail in {"", tail}
+
     def unsent(self) -> int:
         """Return how many bytes wait for the intake."""
         return sum(max(part.size - self._offsets.of(part.log), 0) for part in self._log.parts())
@@ -102,8 +108,8 @@ class Custody:
             if part.is_complete:
                 part.path.unlink()
             return
-        head, tail = first_line(part.path), tail_before(part.path, mark.offset)
-        if size >= mark.offset and mark.head in {"", head} and mark.tail in {"", tail}:
+        head = first_line(part.path)
+        if self.holds(part):
             self._offsets.seen(part.log, size, head, is_final=not part.is_current)
             return
         self._lose(mark.size - mark.offset, now_us, f"{part.path.name} was truncated or replaced")

@@ -104,11 +104,14 @@ class Log:
             return None
         log, inode = known
         gone = None
-        if log not in self._taken():
-            if renamed := self._renamed(inode):
-                self._set_aside(renamed, log, now_us)
-            elif log != self._gone:
-                gone = self._gone = log
+        if log in self._taken():
+            # Rotated by us: whatever was begun since may have been renamed before it had an identity.
+            for stray in self._strays_since(log):
+                self._set_aside(stray, self._draw(), now_us)
+        elif renamed := self._renamed(inode):
+            self._set_aside(renamed, log, now_us)
+        elif log != self._gone:
+            gone = self._gone = log
         if not begun:
             self._reopen()
         return gone
@@ -132,11 +135,19 @@ class Log:
 
     def _renamed(self, inode: int) -> Path | None:
         """Return the file that was the current one; its inode may be another's by now, so names count."""
+        return next((path for path in self._strangers() if path.stat().st_ino == inode), None)
+
+    def _strays_since(self, log: str) -> list[Path]:
+        """Return the files that somebody named since a log was rotated."""
+        since_ns = max(path.stat().st_ctime_ns for path, found in self._old_files() if found["log"] == log)
+        return [path for path in self._strangers() if path.stat().st_ctime_ns > since_ns]
+
+    def _strangers(self) -> list[Path]:
+        """Return the files whose names begin like the current one's, and that we did not name."""
         ours = {self._identity_file.name, self._identity_file.name + segments.UNFINISHED, self._file.name}
-        for path in self._file.parent.glob(self._file.name + "*"):
-            if path.name not in ours and path.is_file() and path.stat().st_ino == inode:
-                return path
-        return None
+        ours |= {path.name for path, _ in self._old_files()}
+        found = self._file.parent.glob(self._file.name + "*")
+        return [path for path in found if path.name not in ours and path.is_file()]
 
     def _identity(self) -> str:
         """Return who the current file is; a file that someone else put there is a new one."""

@@ -173,6 +173,8 @@ class Recorder:
         recuts = 0
         while not until():
             cut = self._cut(part)
+            if not self._custody.holds(part):
+                return False  # somebody changed it since it was looked at: the next step does that again
             covers_now = part.is_current and cut.is_last
             if not cut.lines and not covers_now:
                 break
