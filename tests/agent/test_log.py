@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from rollout.agent.log import Log
 from rollout.agent.offsets import Offsets
-
-TICK_S = 0.02
-"""Longer than a file system's clock takes for a step."""
 
 
 def names() -> Callable[[], str]:
@@ -105,21 +103,31 @@ def test_a_file_renamed_by_somebody_is_taken_for_rotated_and_the_writer_begins_a
     assert (new.path.read_text(), new.is_current) == ("", True)
 
 
-def test_a_file_renamed_before_it_had_an_identity_is_taken_for_rotated_too(tmp_path: Path) -> None:
+def rotated(log: Log, _access: Path) -> None:
+    log.rotate(7)
+
+
+def deleted(log: Log, access: Path) -> None:
+    access.unlink()
+    log.heal(7)
+
+
+@pytest.mark.parametrize(("end", "before"), [(rotated, ["one\n"]), (deleted, [])])
+def test_a_file_renamed_before_it_had_an_identity_is_taken_for_rotated_too(
+    end: Callable[[Log, Path], None], before: list[str], tmp_path: Path
+) -> None:
     log, access = opened(tmp_path, names()), tmp_path / "access.log"
-    (tmp_path / "access.log.old").write_text("a copy that somebody made before\n")
     access.write_text("one\n")
     log.parts()
-    time.sleep(TICK_S)
-    log.rotate(7)
-    time.sleep(TICK_S)
+    (tmp_path / "access.log.copy").write_text("one\n")
+    end(log, access)
     access.write_text("two\n")
     access.rename(tmp_path / "access.log.1")
     assert log.heal(8) is None
-    assert [part.path.read_text() for part in log.parts()] == ["one\n", "two\n", ""]
-    assert len({part.log for part in log.parts()}) == 3
+    assert [part.path.read_text() for part in log.parts()] == [*before, "two\n", ""]
+    assert len({part.log for part in log.parts()}) == len(before) + 2
     assert log.heal(9) is None
-    assert (tmp_path / "access.log.old").exists()
+    assert (tmp_path / "access.log.copy").exists(), "it was there before, so its lines were read"
 
 
 def test_a_file_that_is_gone_is_told_once(tmp_path: Path) -> None:

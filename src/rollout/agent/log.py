@@ -58,6 +58,7 @@ class Log:
         self._rotated = re.compile(re.escape(file.name) + r"\.(?P<at>\d{16})\.(?P<log>[0-9a-f]{32})")
         self._settling_since_us: dict[str, int] = {}
         self._gone: str | None = None
+        self._strangers_before: frozenset[int] | None = None
         file.parent.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -85,6 +86,7 @@ class Log:
         """Begin a new file; the old one is complete when the writer has had time to let go of it."""
         if self._file.exists():
             self._set_aside(self._file, self._identity(), now_us)
+            self._remember_strangers()
             self._reopen()
 
     def renew(self) -> None:
@@ -101,17 +103,20 @@ class Log:
             self.rotate(now_us)
         known, begun = self._read_identity(), self._file.exists()
         if known is None or (begun and self._file.stat().st_ino == known[1]):
+            self._remember_strangers()
             return None
         log, inode = known
         gone = None
-        if log in self._taken():
-            # Rotated by us: whatever was begun since may have been renamed before it had an identity.
-            for stray in self._strays_since(log):
+        if log == self._gone or log in self._taken():
+            # What was begun since may have been renamed before it had an identity.
+            for stray in self._strays():
                 self._set_aside(stray, self._draw(), now_us)
         elif renamed := self._renamed(inode):
             self._set_aside(renamed, log, now_us)
-        elif log != self._gone:
+            self._remember_strangers()
+        else:
             gone = self._gone = log
+            self._remember_strangers()
         if not begun:
             self._reopen()
         return gone
@@ -137,10 +142,13 @@ class Log:
         """Return the file that was the current one; its inode may be another's by now, so names count."""
         return next((path for path in self._strangers() if path.stat().st_ino == inode), None)
 
-    def _strays_since(self, log: str) -> list[Path]:
-        """Return the files that somebody named since a log was rotated."""
-        since_ns = max(path.stat().st_ctime_ns for path, found in self._old_files() if found["log"] == log)
-        return [path for path in self._strangers() if path.stat().st_ctime_ns > since_ns]
+    def _remember_strangers(self) -> None:
+        self._strangers_before = frozenset(path.stat().st_ino for path in self._strangers())
+
+    def _strays(self) -> list[Path]:
+        """Return the files that somebody named since the last one that had an identity was there."""
+        before = self._strangers_before
+        return [] if before is None else [one for one in self._strangers() if one.stat().st_ino not in before]
 
     def _strangers(self) -> list[Path]:
         """Return the files whose names begin like the current one's, and that we did not name."""
