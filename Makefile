@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test quick check lint format-check ruff types floors format demo bench calibrate nulls fuzz peers docs lock clean
+.PHONY: help setup test quick check lint format-check ruff types floors format demo bench calibrate nulls faults chaos fuzz peers docs lock clean
 
 help: ## List what can be run (this text)
 	@echo "Usage: make TARGET [PYTHON=python3.12] [ARGS=\"…\"]"
@@ -56,6 +56,12 @@ calibrate: setup ## Show that every statistical promise holds, and that every wr
 
 nulls: setup ## Live every example policy a thousand times where it must not promote, or not roll back
 	@$(PY) -m tests.simulate $(ARGS)
+
+faults: setup ## Break everything ten times while users call: no request fails, nothing is lost (ARGS="--seed 7")
+	@$(PY) -m tests.faults --times 10 $(ARGS)
+
+chaos: setup ## Break everything a hundred times, in about an hour
+	@$(PY) -m tests.faults --times 100 $(ARGS)
 
 fuzz: setup ## Lint 100,000 mutated policies: no crash, no hang, only clear sentences (ARGS="--first 7": others)
 	@$(PY) -m tests.policyfile.fuzz $(ARGS)

@@ -21,8 +21,9 @@ from rollout.lake.units import UnitHash
 from rollout.policyfile.digest import digest
 from rollout.store.database import Database
 from rollout.store.ledger import SqlLedger
-from tests.e2e.crowd import Crowd, Manner, Memory
+from tests.e2e.crowd import Crowd, Manner
 from tests.e2e.lives import Address, Lives, await_true
+from tests.e2e.memory import Memory
 from tests.e2e.models import free_port, model
 
 WITHIN_S = 240.0
