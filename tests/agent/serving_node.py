@@ -10,7 +10,7 @@ from pathlib import Path
 from fastapi import APIRouter
 
 from rollout.agent.link import Link
-from rollout.agent.names import Named
+from rollout.agent.names import Named, Names
 from rollout.agent.spool import Spool
 from rollout.agent.uplink import connect
 from rollout.api.access import bearer
@@ -93,7 +93,7 @@ def node(
                 intake=client,
                 signs_off=signs_off,
                 keeping=Keeping(),
-                named=Named(),
+                names=Names(Named(), place.envoy),
             )
         )
         link = held.enter_context(joined(running, Plane(url, token, node=name, wait_s=2.0)))

@@ -15,6 +15,7 @@ from rollout.api.access import bearer
 from rollout.api.app import create_app
 from rollout.api.desk import Desk, StartingLedger, Tools
 from rollout.api.experiments import experiments_router, readiness_router
+from rollout.api.nodes import nodes_router
 from rollout.client.answers import ReportFormat
 from rollout.domain.assignment import Placement
 from rollout.domain.decision import Decision, Reason
@@ -26,6 +27,7 @@ from rollout.domain.judge import Patience, judge
 from rollout.envoy.translate import refuse_impossible
 from rollout.errors import Problem
 from rollout.fleet.degradation import Degraded
+from rollout.fleet.fleet import Fleet
 from rollout.policyfile.digest import digest
 from rollout.policyfile.reading import parse, read_bytes
 from rollout.ports import Unread
@@ -76,6 +78,7 @@ class House:
     clock: Clock
     changes: list[int]
     """When a person changed the ledger."""
+    fleet: Fleet
 
 
 @contextmanager
@@ -89,17 +92,20 @@ def house(
     database = Database.writer(folder / "control.db")
     ledger = SqlLedger(database, new_uid=lambda: secrets.token_hex(4), digest=digest)
     clock, changes = Clock(), list[int]()
+    fleet = Fleet(marked=lambda: (), now_us=clock, confirmed_within_s=0.0)
     try:
-        with serving(control(ledger, clock, changes, is_live=is_live, degraded=degraded)) as url:
-            yield House(url, ledger, database, clock, changes)
+        with serving(control(ledger, clock, changes, fleet, is_live=is_live, degraded=degraded)) as url:
+            yield House(url, ledger, database, clock, changes, fleet)
     finally:
+        fleet.close()
         database.close()
 
 
-def control(
+def control(  # noqa: PLR0913 (each is one thing behind the doors)
     ledger: StartingLedger,
     clock: Clock,
     changes: list[int],
+    fleet: Fleet,
     *,
     is_live: Callable[[Placement], bool],
     degraded: Callable[[str, int], Sequence[Degraded]] = lambda _experiment, _revision: (),
@@ -119,7 +125,11 @@ def control(
     def check() -> list[Problem]:
         return [one.problem for one in ledger.served() if isinstance(one, Unread)]
 
-    routers = [experiments_router(Desk(ledger, tools), allowed), readiness_router(check)]
+    routers = [
+        experiments_router(Desk(ledger, tools), allowed),
+        nodes_router(fleet, "ab" * 32, allowed, lost=lambda _node, _lost: None),
+        readiness_router(check),
+    ]
     return create_app(routers)
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from rollout.client.nodes import NodeState, RefusedState
 from rollout.domain.decision import Reason
 from rollout.fleet.degradation import Degraded
 from tests.api.control import POLICY, TOKEN, House, begin, house, look
@@ -78,6 +79,23 @@ def test_start_waits_until_the_proxies_serve_the_route(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["experiment"]["traffic_is_live"] is True
     assert list(confirmed) == []
+
+
+def test_start_says_which_proxy_refuses_the_route_and_why(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    (tmp_path / "churn.yaml").write_text(POLICY)
+    others = [
+        RefusedState(experiment="churn-v2", revision=7, reason="an older one"),
+        RefusedState(reason="all"),
+    ]
+    refused = RefusedState(experiment="churn-v2", revision=1, reason="credential 'key' is not known")
+    with house(tmp_path, is_live=lambda _: False) as there:
+        there.fleet.told("edge", NodeState(refused=(*others, refused)))
+        there.fleet.told("fine", NodeState())
+        result = Desk(tmp_path, there).type("start", "churn.yaml")
+    assert result.returncode == 1
+    assert result.stdout.startswith("started churn-v2 (")
+    assert result.stderr == "edge refuses churn-v2: credential 'key' is not known\n"
 
 
 def test_a_version_that_does_not_fare_well_is_told_with_the_cause(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ class Tools:
 
     read: Callable[[bytes, str], Reading]
     refuse_impossible: Callable[[Sequence[Placement]], None]
-    """Raises `WrongTraffic` when the proxy cannot do what these placements ask for."""
+    """Raises `WrongTraffic` when the proxy cannot do what these placements ask for; the last one is new."""
     render: Callable[[Experiment, tuple[Entry, ...], ReportFormat, tuple[str, ...]], str]
     """Writes a run's report from its history, and what is wrong right now, in sentences."""
     is_live: Callable[[Placement], bool]

@@ -10,10 +10,10 @@ import click
 from rollout.cli.invocation import Invocation, pass_invocation
 from rollout.cli.output import output_option, print_json, write
 from rollout.cli.root import epilog
-from rollout.errors import ExitCode, NotReadable, Problem
+from rollout.errors import ExitCode, NotReadable, Problem, printable
 
 if TYPE_CHECKING:
-    from rollout.client.answers import StartedAnswer
+    from rollout.client.answers import ExperimentAnswer, StartedAnswer
     from rollout.client.control_plane import ControlPlane
 
 SERVED_WITHIN_S = 20.0
@@ -58,16 +58,23 @@ def verb(invocation: Invocation, policy: str, output: str | None) -> int:
         click.echo(f"{file}: nothing was started", err=True)
         return ExitCode.FINDINGS
     with control_plane(invocation.settings) as control:
-        started = _once_served(control, control.start(content, file=file))
+        started, refusals = _once_served(control, control.start(content, file=file))
     if form == "json":
         print_json(started.model_dump(mode="json"))
     else:
         write(_text(started))
-    return ExitCode.FINE
+    for refusal in refusals:
+        click.echo(printable(refusal), err=True)
+    return ExitCode.FINDINGS if refusals else ExitCode.FINE
 
 
-def _once_served(control: "ControlPlane", started: "StartedAnswer") -> "StartedAnswer":
-    """Return what was started once the proxies serve it: who calls the route next, finds it."""
+def _once_served(
+    control: "ControlPlane", started: "StartedAnswer"
+) -> "tuple[StartedAnswer, tuple[str, ...]]":
+    """Return what was started once the proxies serve it, or with which of them refuse it and why.
+
+    Who calls the route next, finds it.
+    """
     until_s = time.monotonic() + SERVED_WITHIN_S
     while not started.experiment.traffic_is_live and time.monotonic() < until_s:
         time.sleep(ASKED_EVERY_S)
@@ -75,7 +82,19 @@ def _once_served(control: "ControlPlane", started: "StartedAnswer") -> "StartedA
         if now.uid != started.experiment.uid:
             break
         started = started.model_copy(update={"experiment": now})
-    return started
+        if not now.traffic_is_live and (refusals := _refusals(control, now)):
+            return started, refusals
+    return started, ()
+
+
+def _refusals(control: "ControlPlane", run: "ExperimentAnswer") -> tuple[str, ...]:
+    """Return which nodes refuse a run as it is now, and in which words."""
+    return tuple(
+        f"{node.name} refuses {run.name}: {one.reason}"
+        for node in control.nodes().nodes
+        for one in (() if node.state is None else node.state.refused)
+        if (one.experiment, one.revision) == (run.name, run.revision)
+    )
 
 
 def _content(policy: str) -> bytes:

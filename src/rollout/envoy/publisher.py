@@ -142,7 +142,7 @@ class Publisher:
         try:
             wanted = self._wanted(whole, structure)
         except WrongTraffic as error:  # a name that this node's settings do not know
-            return Fault(str(error))
+            return Fault(_in_a_line(error))
         self._structure = None  # unknown until all of it is acknowledged
         for document in plan(self._handover.configuration, wanted) or self._handover.drifted():
             self._lower()  # a rollback waits for the one update that is under way, not for the next ones
@@ -220,5 +220,10 @@ def _impossible(placements: Sequence[Placement]) -> Fault | None:
     try:
         refuse_impossible(placements)
     except WrongTraffic as error:
-        return Fault(str(error))
+        return Fault(_in_a_line(error))
     return None
+
+
+def _in_a_line(error: WrongTraffic) -> str:
+    """Return what is wrong; whose it is, stands beside it wherever it is shown."""
+    return "; ".join(f"{problem.what} ({problem.remedy})" for problem in error.problems)

@@ -90,7 +90,8 @@ def watermark(
     """Return the time before which everything of these kinds is filed, or nothing while that is unknown.
 
     `seen_since_us` leaves out nodes that were silent since then; without it every node counts. A mark ahead
-    of the present is no promise: a clock was set back, and the node has not been heard since.
+    of the present is no promise: a clock was set back, and the node has not been heard since. Nor is 0: a
+    node that does not know yet how far its log reaches.
     """
     marks = [
         one
@@ -100,4 +101,4 @@ def watermark(
     missing = set(kinds) - {one.kind for one in marks}
     if missing or any(one.watermark_us > now_us for one in marks):
         return None
-    return min(one.watermark_us for one in marks)
+    return min(one.watermark_us for one in marks) or None

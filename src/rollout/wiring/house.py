@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from rollout.agent.names import Named
+from rollout.agent.names import Named, Names
 from rollout.agent.spool import Spool
 from rollout.agent.uplink import connect
 from rollout.api.access import application_of, bearer
@@ -30,11 +30,13 @@ from rollout.client.plane import Plane
 from rollout.commands.jobs import LocalCommands
 from rollout.controller.loop import Loop
 from rollout.controller.reconcile import Passing, Reconciler, World, pass_by
+from rollout.domain.assignment import Placement
 from rollout.domain.judge import Patience
 from rollout.domain.records import Run
 from rollout.envoy.bootstrap import Address
 from rollout.envoy.translate import refuse_impossible
-from rollout.errors import Problem, ProxyFailed
+from rollout.envoy.upstreams import unknown_names
+from rollout.errors import Problem, ProxyFailed, WrongTraffic
 from rollout.fleet.fleet import Fleet
 from rollout.intake.evidence import RecordedEvidence
 from rollout.intake.intake import Intake
@@ -97,6 +99,7 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
     token, unit_key = secret(place.token_file), secret(folder / "unit.key")
     hashing = UnitHash(bytes.fromhex(unit_key))
     node_place = NodePlace(NODE, folder, place.proxy)
+    names = Names(named or Named(), node_place.envoy)
     with ExitStack() as held:
         database = Database.writer(folder / "control.db")
         held.callback(database.close)
@@ -114,7 +117,7 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
         allowed = bearer([token])
         application = create_app(
             [
-                experiments_router(_desk(ledger, loop, fleet), allowed),
+                experiments_router(_desk(ledger, loop, fleet, names), allowed),
                 nodes_router(fleet, unit_key, allowed, lost=partial(_note_losses, counts)),
                 intake_router(intake, allowed, forget=fleet.forget),
                 outcomes_router(door, application_of([token], applications)),
@@ -133,7 +136,7 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
                 intake=client,
                 signs_off=False,
                 keeping=keeping,
-                named=named or Named(),
+                names=names,
             )
         )
         held.enter_context(joined(node, plane))
@@ -151,10 +154,10 @@ def _loop(place: Place, ledger: Ledger, evidence: EvidenceSource, fleet: Fleet, 
     return Loop(ledger, Reconciler(world, patience=place.patience, passing=passing).tick)
 
 
-def _desk(ledger: SqlLedger, loop: Loop, fleet: Fleet) -> Desk:
+def _desk(ledger: SqlLedger, loop: Loop, fleet: Fleet, names: Names) -> Desk:
     tools = Tools(
         read=read_bytes,
-        refuse_impossible=refuse_impossible,
+        refuse_impossible=partial(_refuse_impossible, names),
         render=page,
         is_live=fleet.serves,
         recorded=loop.wake,
@@ -162,6 +165,14 @@ def _desk(ledger: SqlLedger, loop: Loop, fleet: Fleet) -> Desk:
         degraded=fleet.degraded,
     )
     return Desk(ledger, tools)
+
+
+def _refuse_impossible(names: Names, placements: Sequence[Placement]) -> None:
+    """Raise for what no proxy can do, and for a new policy that names what this machine does not know."""
+    refuse_impossible(placements)
+    unknown = tuple(unknown_names(placements[-1].policy, names.upstreams))
+    if unknown:
+        raise WrongTraffic(*unknown)
 
 
 def _check(ledger: Ledger, fleet: Fleet) -> Sequence[Problem]:

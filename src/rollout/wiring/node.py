@@ -22,7 +22,7 @@ from rollout.agent.journal import Journal, SplitHistory
 from rollout.agent.link import Link
 from rollout.agent.log import Log
 from rollout.agent.losses import Loss, Losses
-from rollout.agent.names import Named, Names
+from rollout.agent.names import Names
 from rollout.agent.recorder import Recorder, Stream
 from rollout.agent.spool import Spool
 from rollout.agent.traffic import Stamps
@@ -56,6 +56,11 @@ class NodePlace:
     def outcomes_file(self) -> Path:
         """Where outcomes are kept before they are handed in."""
         return self.folder / "spool" / "outcomes.log"
+
+    @property
+    def envoy(self) -> Path:
+        """Envoy's working folder."""
+        return self.folder / "envoy"
 
     @property
     def own(self) -> Path:
@@ -110,7 +115,7 @@ def open_node(  # noqa: PLR0913 (each is one thing that a node is given)
     intake: httpx.Client,
     signs_off: bool,
     keeping: Keeping,
-    named: Named,
+    names: Names,
 ) -> Iterator[Node]:
     """Run Envoy with its last good configuration, its applier and its recorders until the block ends.
 
@@ -125,9 +130,8 @@ def open_node(  # noqa: PLR0913 (each is one thing that a node is given)
         stamps.acknowledged(live)  # type: ignore[arg-type]
         bell.ring()
 
-    names = Names(named, place.folder / "envoy")
     proxy = Proxy(
-        place.folder / "envoy",
+        place.envoy,
         place.listen,
         writing=stamps.writing,
         acknowledged=acknowledged,

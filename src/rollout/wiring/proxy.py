@@ -15,7 +15,7 @@ from fastapi import APIRouter
 
 from rollout import logs
 from rollout.agent.alone import Alone, Files, read_whole
-from rollout.agent.names import Named
+from rollout.agent.names import Named, Names
 from rollout.agent.private import write_private
 from rollout.agent.spool import Spool
 from rollout.agent.uplink import connect
@@ -99,7 +99,7 @@ def _joined(asked: ProxyAsked) -> Iterator[Node]:
                 intake=client,
                 signs_off=True,
                 keeping=_kept(asked),
-                named=asked.named or Named(),
+                names=Names(asked.named or Named(), place.envoy),
             )
         )
         held.enter_context(joined(node, plane))
@@ -135,7 +135,7 @@ def _alone(asked: ProxyAsked, files: Files) -> Iterator[Node]:
                 intake=client,
                 signs_off=False,
                 keeping=_kept(asked),
-                named=asked.named or Named(),
+                names=Names(asked.named or Named(), place.envoy),
             )
         )
         follower = Alone(files, node.applier, place.own / "revisions.json")
