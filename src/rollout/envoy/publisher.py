@@ -142,7 +142,7 @@ class Publisher:
         try:
             wanted = self._wanted(whole, structure)
         except WrongTraffic as error:  # a name that this node's settings do not know
-            return Fault(_in_a_line(error))
+            return Fault(_in_a_line(error, whole))
         self._structure = None  # unknown until all of it is acknowledged
         for document in plan(self._handover.configuration, wanted) or self._handover.drifted():
             self._lower()  # a rollback waits for the one update that is under way, not for the next ones
@@ -220,10 +220,13 @@ def _impossible(placements: Sequence[Placement]) -> Fault | None:
     try:
         refuse_impossible(placements)
     except WrongTraffic as error:
-        return Fault(_in_a_line(error))
+        return Fault(_in_a_line(error, placements))
     return None
 
 
-def _in_a_line(error: WrongTraffic) -> str:
-    """Return what is wrong; whose it is, stands beside it wherever it is shown."""
-    return "; ".join(f"{problem.what} ({problem.remedy})" for problem in error.problems)
+def _in_a_line(error: WrongTraffic, placements: Sequence[Placement]) -> str:
+    """Return what is wrong; whose policy's it is, stands beside it wherever it is shown."""
+    names = {one.policy.name for one in placements}
+    places = ("" if problem.where in names else f"{problem.where}: " for problem in error.problems)
+    said = (f"{problem.what} ({problem.remedy})" for problem in error.problems)
+    return "; ".join(place + what for place, what in zip(places, said, strict=True))
