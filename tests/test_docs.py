@@ -12,7 +12,8 @@ from rollout.cli.settings import reference
 from rollout.policyfile.collisions import collisions
 from rollout.policyfile.reading import read
 from rollout.policyfile.reference import renewed
-from rollout.settings import Settings, variable
+from rollout.settings.reading import variable
+from rollout.settings.settings import Settings
 from tests.command import ROOT, environment
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from rollout.logs import configure, get, new_correlation_id, redacted
-from rollout.settings import HIDDEN, LogFormat, LogLevel
+from rollout.settings.settings import HIDDEN, LogFormat, LogLevel
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 

@@ -9,15 +9,8 @@ from pydantic import SecretStr
 
 from rollout.controller import naming
 from rollout.errors import WrongSettings
-from rollout.settings import (
-    ACTION_VARIABLES,
-    MAXIMUM_FILE_BYTES,
-    LogLevel,
-    Settings,
-    Source,
-    load,
-    variable,
-)
+from rollout.settings.reading import ACTION_VARIABLES, MAXIMUM_FILE_BYTES, Source, load, variable
+from rollout.settings.settings import LogLevel, Settings
 from tests.domain.scenes import EXPERIMENT
 
 Setter = Callable[..., None]

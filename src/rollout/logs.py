@@ -12,7 +12,7 @@ import structlog
 from pydantic import SecretBytes, SecretStr
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from rollout.settings import HIDDEN, LogFormat, LogLevel
+from rollout.settings.settings import HIDDEN, LogFormat, LogLevel
 
 SECRET_KEY = re.compile(
     r"passw|secret|token|api.?key|access.?key|private.?key|authori[sz]ation|credential|cookie|\bdsn\b",

@@ -7,7 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from rollout.cli.settings import described
-from rollout.settings import HIDDEN, Settings, load
+from rollout.settings.reading import load
+from rollout.settings.settings import HIDDEN, Settings
 from tests.command import run
 
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rollout.client.control_plane import ControlPlane
-    from rollout.settings import Settings
+    from rollout.settings.settings import Settings
 
 MAXIMUM_TOKEN_BYTES = 4096
 

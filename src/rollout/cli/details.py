@@ -9,7 +9,7 @@ from rollout.cli.invocation import Invocation
 from rollout.cli.version import parts
 from rollout.errors import Problem, RolloutError, Unexpected
 from rollout.logs import get, redacted, wall_clock
-from rollout.settings import LogLevel, Settings
+from rollout.settings.settings import LogLevel, Settings
 
 KEPT = 20
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from rollout.api.allowance import Reporting
     from rollout.domain.judge import Patience
     from rollout.lake.keeping import Keeping
-    from rollout.settings import Color, Loaded, Settings
+    from rollout.settings.reading import Loaded
+    from rollout.settings.settings import Color, Settings
 
 
 class HouseOpener(Protocol):
@@ -92,7 +93,8 @@ class Invocation:
     def loaded(self) -> "Loaded[Settings]":
         """The settings and their sources; reading them also starts the logs."""
         from rollout import logs
-        from rollout.settings import Settings, load
+        from rollout.settings.reading import load
+        from rollout.settings.settings import Settings
 
         loaded = load(Settings, self.options)
         logs.configure(
@@ -111,7 +113,8 @@ class Invocation:
     def correlation_id(self) -> str:
         """The name of this run: handed down by the caller, or drawn."""
         from rollout.logs import new_correlation_id
-        from rollout.settings import CORRELATION_ID, variable
+        from rollout.settings.reading import variable
+        from rollout.settings.settings import CORRELATION_ID
 
         inherited = os.environ.get(variable("correlation_id"), "")
         return inherited if CORRELATION_ID.fullmatch(inherited) else new_correlation_id()

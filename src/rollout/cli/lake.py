@@ -15,7 +15,7 @@ from rollout.cli.root import Group, epilog
 from rollout.errors import ControlPlaneFailed, ExitCode, NotReadable, Problem
 
 if TYPE_CHECKING:
-    from rollout.settings import Color
+    from rollout.settings.settings import Color
     from rollout.store.counts import Counts
 
 BUSY_S = 30.0

@@ -17,7 +17,7 @@ from rollout.errors import OutputFailed, Problem, printable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from rollout.settings import Color
+    from rollout.settings.settings import Color
 
 # Wide enough that a pipe never wraps: what `grep` and `cut` read must not depend on a terminal.
 PIPE_COLUMNS = 10_000
@@ -89,7 +89,7 @@ def print_table(rows: Sequence[Mapping[str, str]], color: "Color") -> None:
 
 def wants_color(color: "Color", *, on_terminal: bool) -> bool:
     """Say whether to colour, by the setting, the environment and where the output goes."""
-    from rollout.settings import Color
+    from rollout.settings.settings import Color
 
     plain = bool(os.environ.get("NO_COLOR")) or not moves_cursor()
     return color is Color.ALWAYS or (color is Color.AUTO and on_terminal and not plain)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rollout.domain.plan.plan import Plan
     from rollout.policyfile.finding import Finding
     from rollout.policyfile.reading import Reading
-    from rollout.settings import Color
+    from rollout.settings.settings import Color
 
 LEAST_COLUMNS = 20
 

@@ -10,7 +10,8 @@ from rollout.cli.root import epilog
 from rollout.cli.usage import OneOf
 
 if TYPE_CHECKING:
-    from rollout.settings import Loaded, Settings
+    from rollout.settings.reading import Loaded
+    from rollout.settings.settings import Settings
 
 REFERENCE_HEADER = """\
 # Settings
@@ -33,7 +34,8 @@ A settings file is TOML, for example `log_level = "info"`; name it with `rollout
 
 def described(loaded: "Loaded[Settings]") -> list[dict[str, str | None]]:
     """Return every setting with its present value, its source and its meaning; secrets are hidden."""
-    from rollout.settings import HIDDEN, is_secret, variable
+    from rollout.settings.reading import is_secret, variable
+    from rollout.settings.settings import HIDDEN
 
     kind = type(loaded.values)
     rows: list[dict[str, str | None]] = []
@@ -54,7 +56,7 @@ def described(loaded: "Loaded[Settings]") -> list[dict[str, str | None]]:
 
 def reference(kind: "type[Settings]") -> str:
     """Return the page that documents every setting; it depends on the code only."""
-    from rollout.settings import variable
+    from rollout.settings.reading import variable
 
     lines = []
     for name, field in kind.model_fields.items():
@@ -104,7 +106,7 @@ def verb(invocation: Invocation, output: str | None) -> None:
     It also checks them: a setting that cannot be used is named with what to do, and the exit code is 2.
     """
     if output == "markdown":
-        from rollout.settings import Settings
+        from rollout.settings.settings import Settings
 
         write(reference(Settings))
         return

@@ -18,7 +18,7 @@ from rollout.errors import Problem, WrongUsage, printable
 
 if TYPE_CHECKING:
     from rollout.domain.policy import Policy
-    from rollout.settings import Color
+    from rollout.settings.settings import Color
     from rollout.simulation.result import Result
     from rollout.simulation.scenario import Effect, Fault, Scenario
     from rollout.simulation.simulate import Simulated

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rollout.client.answers import ExperimentAnswer
     from rollout.client.control_plane import ControlPlane
-    from rollout.settings import Color
+    from rollout.settings.settings import Color
 
 
 @click.command(

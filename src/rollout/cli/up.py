@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rollout.agent.names import Named
     from rollout.api.allowance import Reporting
     from rollout.lake.keeping import Keeping
-    from rollout.settings import Settings
+    from rollout.settings.settings import Settings
 
 GRACE_S = 600.0
 STALE_S = 60.0

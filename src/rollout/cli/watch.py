@@ -17,7 +17,7 @@ from rollout.logs import wall_clock
 
 if TYPE_CHECKING:
     from rollout.client.answers import ExperimentAnswer
-    from rollout.settings import Color
+    from rollout.settings.settings import Color
 
 Runs: TypeAlias = "tuple[ExperimentAnswer, ...]"
 Look: TypeAlias = Callable[[], Runs]

@@ -1,4 +1,4 @@
-"""Everything that can be set: read from the environment and a file, checked, and documented from here.
+"""How settings are read: from the environment and a file, checked, and each mistake with where it is.
 
 A command-line option wins over the environment, the environment over the settings file, the file over the
 default. What is unknown is refused with its nearest match; what is secret is never shown.
@@ -11,27 +11,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
+from pydantic_settings import EnvSettingsSource, SettingsError
 
 from rollout.errors import Problem, WrongSettings, nearest
+from rollout.settings.settings import PREFIX, Settings
 
-PREFIX = "ROLLOUT_"
-HIDDEN = "********"
 MAXIMUM_FILE_BYTES = 256 * 1024
 MAXIMUM_SHOWN_CHARACTERS = 60
 LISTED = "`rollout settings` lists every setting"
-
-CORRELATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 # Kubernetes gives every container such variables for each Service of its namespace, also one named rollout.
 SERVICE_LINK = re.compile(
@@ -48,38 +39,6 @@ ACTION_VARIABLES = frozenset(
 )
 
 
-class LogLevel(StrEnum):
-    """How much is logged: this level and everything more serious."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class LogFormat(StrEnum):
-    """How a log line looks."""
-
-    AUTO = "auto"
-    CONSOLE = "console"
-    JSON = "json"
-
-
-class Output(StrEnum):
-    """How a verb prints its table."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-class Color(StrEnum):
-    """When the output is coloured."""
-
-    AUTO = "auto"
-    ALWAYS = "always"
-    NEVER = "never"
-
-
 class Source(StrEnum):
     """Where a value came from; each wins over those before it."""
 
@@ -87,124 +46,6 @@ class Source(StrEnum):
     FILE = "settings file"
     ENVIRONMENT = "environment"
     COMMAND_LINE = "command line"
-
-
-def _fold(value: object) -> object:
-    return value.strip().lower() if isinstance(value, str) else value
-
-
-def _check_correlation_id(value: str) -> str:
-    if not CORRELATION_ID.fullmatch(value):
-        raise ValueError("must be 1 to 128 letters, digits and the signs . _ : -")
-    return value
-
-
-Folded = BeforeValidator(_fold)
-CorrelationId = Annotated[str, AfterValidator(_check_correlation_id)]
-
-
-class Settings(BaseSettings):
-    """What can be set; `load` reads it and says where each value came from, made directly it has defaults."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True
-    )
-
-    settings_file: Path | None = Field(
-        None, description="A TOML file of settings; its keys are the names in this table."
-    )
-    output: Annotated[Output, Folded] = Field(
-        Output.TEXT, description="How a verb prints its table when `--output` is not given."
-    )
-    color: Annotated[Color, Folded] = Field(
-        Color.AUTO,
-        description="When output is coloured; `auto` means on a terminal, unless `NO_COLOR` is set.",
-    )
-    log_level: Annotated[LogLevel, Folded] = Field(
-        LogLevel.WARNING,
-        description="What is logged to standard error; `debug` includes the traceback of a defect.",
-    )
-    log_format: Annotated[LogFormat, Folded] = Field(
-        LogFormat.AUTO,
-        description="How a log line looks; `auto` means `console` on a terminal and `json` elsewhere.",
-    )
-    correlation_id: CorrelationId | None = Field(
-        None, description="Names this run in every log line; drawn anew when no caller hands one down."
-    )
-    details_folder: Path = Field(
-        Path("~/.local/state/rollout"),
-        description="Where the details of an unexpected problem are written; the newest 20 are kept.",
-    )
-
-    control_url: str = Field(
-        "http://127.0.0.1:8640",
-        description="The control plane that verbs about experiments ask, such as `rollout status`.",
-    )
-    control_timeout_s: float = Field(
-        10.0, gt=0, le=600, description="How long a verb waits for each answer of the control plane."
-    )
-    token: SecretStr | None = Field(
-        None, description="The token that the control plane asks for; it wins over `token_file`."
-    )
-    token_file: Path = Field(
-        Path("~/.local/state/rollout/token"),
-        description="The file that holds the token; the default one may be absent.",
-    )
-    app_tokens_file: Path | None = Field(
-        None,
-        description="A TOML file of applications that may report outcomes, each with its token's SHA-256; "
-        "it is read again when it changes.",
-    )
-    outcome_rate: float = Field(
-        20_000.0, gt=0, le=1e9, description="How many outcomes a second an application may report."
-    )
-    outcome_burst: float = Field(
-        200_000.0, ge=1, le=1e9, description="How many it may report at once, after a silence."
-    )
-    ca_files: dict[str, Path] = Field(
-        default_factory=dict,
-        description="PEM files of the certificates that vouch for model servers, by the name that a policy's "
-        "`tls.ca` says.",
-    )
-    public_ca_file: Path | None = Field(
-        None,
-        description="The PEM file that vouches for an `https` address whose policy names no `tls.ca`; unset "
-        "means this machine's own.",
-    )
-    credential_files: dict[str, Path] = Field(
-        default_factory=dict,
-        description="Files that each hold what a version is sent as `authorization`, by the name that a "
-        "policy's `credential` says; they are read again when they change.",
-    )
-    keep_exposures_days: int | None = Field(
-        None,
-        ge=1,
-        le=36_500,
-        description="How many days recorded requests are kept, and longer while a running experiment needs "
-        "them; unset means for ever.",
-    )
-    keep_outcomes_days: int | None = Field(
-        None, ge=1, le=36_500, description="The same for outcomes; unset means for ever."
-    )
-    unsent_limit_mib: int = Field(
-        4096,
-        ge=64,
-        le=2**30,
-        description="How many MiB of requests may wait on a node while the control plane is away; beyond it "
-        "the newest are dropped and counted, and experiments that need them hold.",
-    )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 (pydantic-settings passes these by name)
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take arguments only: `load` asks the sources itself, to know which one gave each value."""
-        return (init_settings,)
 
 
 Kind = TypeVar("Kind", bound=Settings)
