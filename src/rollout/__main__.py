@@ -7,24 +7,20 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from rollout.agent.names import Named
-    from rollout.api.allowance import Reporting
+    from rollout.agent.terms import Terms
     from rollout.cli.invocation import ProxyAsked, RunningProxy
     from rollout.domain.judge import Patience
-    from rollout.lake.keeping import Keeping
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells word it
 
 
-def _open_house(  # noqa: PLR0913 (each is one thing that a house is given)
+def _open_house(
     folder: "Path",
     *,
     proxy_port: int,
     control_port: int,
     patience: "Patience",
-    reporting: "Reporting | None" = None,
-    keeping: "Keeping | None" = None,
-    named: "Named | None" = None,
+    terms: "Terms | None" = None,
 ) -> "AbstractContextManager[None]":
     """Open the whole house; only now are its parts imported."""
     from rollout.wiring.house import open_house  # noqa: PLC0415
@@ -34,9 +30,7 @@ def _open_house(  # noqa: PLR0913 (each is one thing that a house is given)
         proxy_port=proxy_port,
         control_port=control_port,
         patience=patience,
-        reporting=reporting,
-        keeping=keeping,
-        named=named,
+        terms=terms,
     )
 
 

@@ -12,10 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rollout.agent.alone import Files
-    from rollout.agent.names import Named
-    from rollout.api.allowance import Reporting
+    from rollout.agent.terms import Terms
     from rollout.domain.judge import Patience
-    from rollout.lake.keeping import Keeping
     from rollout.settings.reading import Loaded
     from rollout.settings.settings import Color, Settings
 
@@ -23,16 +21,14 @@ if TYPE_CHECKING:
 class HouseOpener(Protocol):
     """Opens a whole house in this process; the floor above the command hands it down."""
 
-    def __call__(  # noqa: PLR0913 (each is one thing that a house is given)
+    def __call__(
         self,
         folder: "Path",
         *,
         proxy_port: int,
         control_port: int,
         patience: "Patience",
-        reporting: "Reporting | None" = None,
-        keeping: "Keeping | None" = None,
-        named: "Named | None" = None,
+        terms: "Terms | None" = None,
     ) -> "AbstractContextManager[None]":
         """Return a context in which proxy, control plane and recorders run."""
 
@@ -49,9 +45,7 @@ class ProxyAsked:
     control_url: str
     token: str | None
     files: "Files | None"
-    reporting: "Reporting"
-    keeping: "Keeping | None" = None
-    named: "Named | None" = None
+    terms: "Terms"
 
 
 class RunningProxy(Protocol):

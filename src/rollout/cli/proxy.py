@@ -106,7 +106,7 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     """
     from rollout.cli.control import read_token
     from rollout.cli.control import token as token_of
-    from rollout.cli.up import keeping_of, named_in, reporting_of
+    from rollout.cli.terms import terms_in
 
     settings = invocation.settings
     if policies and (control_url or token_file):
@@ -121,9 +121,7 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         control_url=control_url or settings.control_url,
         token=token,
         files=_files(policies, weights) if policies else None,
-        reporting=reporting_of(settings),
-        keeping=keeping_of(settings),
-        named=named_in(settings),
+        terms=terms_in(settings),
     )
     told, hurried = _signals()
     with ExitStack() as held:

@@ -3,19 +3,12 @@
 import signal
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from rollout.cli.invocation import Invocation, pass_invocation
 from rollout.cli.output import write
 from rollout.cli.root import epilog
-
-if TYPE_CHECKING:
-    from rollout.agent.names import Named
-    from rollout.api.allowance import Reporting
-    from rollout.lake.keeping import Keeping
-    from rollout.settings.settings import Settings
 
 GRACE_S = 600.0
 STALE_S = 60.0
@@ -78,9 +71,10 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
 
     Everything listens on this machine only. Actions of policies run here, as whoever started this.
     """
+    from rollout.cli.terms import terms_in
     from rollout.domain.judge import Patience
 
-    reporting = reporting_of(invocation.settings)
+    terms = terms_in(invocation.settings)
     patience = Patience(stale_after_us=int(stale_s * 1e6), grace_us=int(grace_s * 1e6))
     home = folder.expanduser()
     with invocation.open_house(
@@ -88,9 +82,7 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         proxy_port=proxy_port,
         control_port=control_port,
         patience=patience,
-        reporting=reporting,
-        keeping=keeping_of(invocation.settings),
-        named=named_in(invocation.settings),
+        terms=terms,
     ):
         write(
             f"proxy:   http://127.0.0.1:{proxy_port}   what applications call\n"
@@ -99,35 +91,6 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         )
         wait_until_told()
     write("stopped\n")
-
-
-def reporting_of(settings: "Settings") -> "Reporting":
-    """Return who may report outcomes, and how many, as it is set."""
-    from rollout.api.allowance import Reporting
-
-    return Reporting(
-        tokens_file=settings.app_tokens_file and settings.app_tokens_file.expanduser(),
-        per_s=settings.outcome_rate,
-        burst=settings.outcome_burst,
-    )
-
-
-def keeping_of(settings: "Settings") -> "Keeping":
-    """Return how long records are kept, and how many may wait, as it is set."""
-    from rollout.lake.keeping import MIB, Keeping
-
-    return Keeping(
-        exposures_days=settings.keep_exposures_days,
-        outcomes_days=settings.keep_outcomes_days,
-        largest_unsent=settings.unsent_limit_mib * MIB,
-    )
-
-
-def named_in(settings: "Settings") -> "Named":
-    """Return what the names in policies mean on this machine, as it is set."""
-    from rollout.agent.names import Named
-
-    return Named(settings.ca_files, settings.credential_files, settings.public_ca_file)
 
 
 def wait_until_told() -> None:

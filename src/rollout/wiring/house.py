@@ -12,11 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from rollout.agent.names import Named, Names
+from rollout.agent.names import Names
 from rollout.agent.spool import Spool
+from rollout.agent.terms import Terms
 from rollout.agent.uplink import connect
 from rollout.api.access import application_of, bearer
-from rollout.api.allowance import Allowance, Reporting
+from rollout.api.allowance import Allowance
 from rollout.api.app import create_app
 from rollout.api.applications import Applications
 from rollout.api.desk import Desk, Tools
@@ -42,7 +43,6 @@ from rollout.intake.evidence import RecordedEvidence
 from rollout.intake.intake import Intake
 from rollout.lake.compact import Compactor
 from rollout.lake.expiry import Retention, oldest_needed_us
-from rollout.lake.keeping import Keeping
 from rollout.lake.query import Lake
 from rollout.lake.units import UnitHash
 from rollout.policyfile.digest import digest
@@ -87,19 +87,17 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
     control_port: int,
     patience: Patience,
     passing: Passing = pass_by,
-    reporting: Reporting | None = None,
-    keeping: Keeping | None = None,
-    named: Named | None = None,
+    terms: Terms | None = None,
 ) -> Iterator[None]:
     """Run proxy, recorders, intake, API and controller in this process until the block ends."""
-    reporting, keeping = reporting or Reporting(), keeping or Keeping()
-    applications = Applications(reporting.tokens_file)
+    terms = terms or Terms()
+    applications = Applications(terms.reporting.tokens_file)
     place = Place(folder, Address(proxy_port), Address(control_port), patience)
     keep_private(folder)
     token, unit_key = secret(place.token_file), secret(folder / "unit.key")
     hashing = UnitHash(bytes.fromhex(unit_key))
     node_place = NodePlace(NODE, folder, place.proxy)
-    names = Names(named or Named(), node_place.envoy)
+    names = Names(terms.named, node_place.envoy)
     with ExitStack() as held:
         database = Database.writer(folder / "control.db")
         held.callback(database.close)
@@ -110,7 +108,7 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
         evidence = RecordedEvidence(counts, Lake(_lake_folder(place)), patience=patience)
         held.callback(evidence.finish, STOPS_WITHIN_S)
         loop = _loop(place, ledger, evidence, fleet, passing)
-        allowance = Allowance(reporting.per_s, reporting.burst, now_s=time.monotonic)
+        allowance = Allowance(terms.reporting.per_s, terms.reporting.burst, now_s=time.monotonic)
         asked = Remembered(partial(_wanted, ledger), now_s=time.monotonic)
         door = Door(hashing, spool, asked, now_us, allowance)
         intake = Intake(_lake_folder(place), counts, now_us=now_us, failing=loop.hurry)
@@ -135,12 +133,12 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
                 spool=spool,
                 intake=client,
                 signs_off=False,
-                keeping=keeping,
+                keeping=terms.keeping,
                 names=names,
             )
         )
         held.enter_context(joined(node, plane))
-        retention = Retention(keeping, lambda: oldest_needed_us(ledger.served()))
+        retention = Retention(terms.keeping, lambda: oldest_needed_us(ledger.served()))
         compactor = Compactor(_lake_folder(place), counts.cursors, now_s=time.time, retention=retention)
         ending = threading.Event()
         run(held, "compactor", partial(compactor.run, ending), ending.set)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+import httpx
 from fastapi import APIRouter
 
 from rollout import logs
 from rollout.agent.alone import Alone, Files, read_whole
-from rollout.agent.names import Named, Names
+from rollout.agent.names import Names
 from rollout.agent.private import write_private
 from rollout.agent.spool import Spool
 from rollout.agent.uplink import connect
@@ -34,7 +35,6 @@ from rollout.errors import ControlPlaneFailed, Problem, ProxyFailed, RolloutErro
 from rollout.intake.intake import Intake
 from rollout.lake.compact import Compactor
 from rollout.lake.expiry import Retention
-from rollout.lake.keeping import Keeping
 from rollout.lake.units import UnitHash
 from rollout.store.counts import Counts
 from rollout.store.database import Database
@@ -84,24 +84,14 @@ def _joined(asked: ProxyAsked) -> Iterator[Node]:
         raise WrongSettings(Problem("rollout proxy", what, remedy))
     plane = Plane(url, token, node=asked.name)
     hashing = UnitHash(_unit_key(plane, asked.folder / "unit.key"))
-    place = NodePlace(asked.name, asked.folder, Address(asked.port, asked.host))
+    place = _place(asked)
     later = _Later()
     with ExitStack() as held:
         spool = Spool(place.outcomes_file)
         held.callback(spool.close)
         _open_door(held, asked, hashing, spool, later, token=token, routers=[])
         client = held.enter_context(connect(url, token))
-        node = held.enter_context(
-            open_node(
-                place,
-                hashing=hashing,
-                spool=spool,
-                intake=client,
-                signs_off=True,
-                keeping=_kept(asked),
-                names=Names(asked.named or Named(), place.envoy),
-            )
-        )
+        node = held.enter_context(_open(asked, hashing, spool, client, signs_off=True))
         held.enter_context(joined(node, plane))
         later.node = node
         yield node
@@ -113,7 +103,7 @@ def _alone(asked: ProxyAsked, files: Files) -> Iterator[Node]:
     read_whole(files, needs_weights=False)  # before anything is started for them
     token = secret(asked.folder / "token")
     hashing = UnitHash(bytes.fromhex(secret(asked.folder / "unit.key")))
-    place = NodePlace(asked.name, asked.folder, Address(asked.port, asked.host))
+    place = _place(asked)
     later, lake = _Later(), asked.folder / "lake"
     with ExitStack() as held:
         database = Database.writer(asked.folder / "control.db")
@@ -127,31 +117,37 @@ def _alone(asked: ProxyAsked, files: Files) -> Iterator[Node]:
         host = LOOPBACK if asked.host in {"0.0.0.0", "::"} else asked.host  # noqa: S104 (compared only)
         shown = f"[{host}]" if ":" in host else host
         client = held.enter_context(connect(f"http://{shown}:{asked.agent_port}", token))
-        node = held.enter_context(
-            open_node(
-                place,
-                hashing=hashing,
-                spool=spool,
-                intake=client,
-                signs_off=False,
-                keeping=_kept(asked),
-                names=Names(asked.named or Named(), place.envoy),
-            )
-        )
+        node = held.enter_context(_open(asked, hashing, spool, client, signs_off=False))
         follower = Alone(files, node.applier, place.own / "revisions.json")
         follower.begin()
         later.node = node
         ending = threading.Event()
         # No experiment runs here: nothing but age decides.
-        retention = Retention(_kept(asked), lambda: None)
+        retention = Retention(asked.terms.keeping, lambda: None)
         compactor = Compactor(lake, counts.cursors, now_s=time.time, retention=retention)
         run(held, "compactor", partial(compactor.run, ending), ending.set)
         run(held, "files", partial(follower.run, ending), ending.set)
         yield node
 
 
-def _kept(asked: ProxyAsked) -> Keeping:
-    return asked.keeping or Keeping()
+def _open(
+    asked: ProxyAsked, hashing: UnitHash, spool: Spool, intake: httpx.Client, *, signs_off: bool
+) -> AbstractContextManager[Node]:
+    """Open the node that was asked for."""
+    place, terms = _place(asked), asked.terms
+    return open_node(
+        place,
+        hashing=hashing,
+        spool=spool,
+        intake=intake,
+        signs_off=signs_off,
+        keeping=terms.keeping,
+        names=Names(terms.named, place.envoy),
+    )
+
+
+def _place(asked: ProxyAsked) -> NodePlace:
+    return NodePlace(asked.name, asked.folder, Address(asked.port, asked.host))
 
 
 def _open_door(  # noqa: PLR0913 (one for each part)
@@ -165,7 +161,7 @@ def _open_door(  # noqa: PLR0913 (one for each part)
     routers: list[APIRouter],
 ) -> None:
     """Serve `/healthz`, `/readyz` and the door for outcomes."""
-    reporting = asked.reporting
+    reporting = asked.terms.reporting
     allowance = Allowance(reporting.per_s, reporting.burst, now_s=time.monotonic)
     door = Door(hashing, spool, Remembered(later.wanted, now_s=time.monotonic), now_us, allowance)
     known = application_of([token], Applications(reporting.tokens_file))

@@ -1,0 +1,18 @@
+"""What a node is set to: who may report outcomes, how long records are kept, what names in policies mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rollout.agent.names import Named
+from rollout.api.allowance import Reporting
+from rollout.lake.keeping import Keeping
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Everything that a node's settings say of its work; by default, what the settings say by default."""
+
+    reporting: Reporting = field(default_factory=Reporting)
+    keeping: Keeping = field(default_factory=Keeping)
+    named: Named = field(default_factory=Named)
