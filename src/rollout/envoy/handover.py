@@ -19,6 +19,8 @@ from rollout.envoy.weights import splits
 ACKNOWLEDGED_WITHIN_S: Final = 10.0
 BYTES_PER_S: Final = 1_000_000
 """A large file is given more time: Envoy reads ten times as much in a second."""
+HOPEFUL_LOOKS: Final = 2
+"""So many looks, a few milliseconds, do not ask yet whether a file was refused."""
 LOOK_EVERY_S: Final = 1.0
 """How often a publication of nothing new asks Envoy whether it still serves what it acknowledged."""
 NO_LIFE: Final = "Envoy does not stay up"
@@ -73,10 +75,12 @@ class Handover:
             self._hearing.writing(self._live(self.configuration.having(document)))
         self._files.write(document)
         within_s = ACKNOWLEDGED_WITHIN_S + len(document.text) / BYTES_PER_S
-        for _ in self._patience.tries(within_s):
+        for look, _ in enumerate(self._patience.tries(within_s)):
             try:
                 is_served = self._serves(document) and self._is_usable(kind)
-                is_refused = not is_served and self._admin.refusals(kind) > refusals
+                # Each question keeps Envoy's main thread from reading the file, and most are taken at once.
+                asks = not is_served and look >= HOPEFUL_LOOKS
+                is_refused = asks and self._admin.refusals(kind) > refusals
             except AdminSilent:
                 if self._process.gave_up:
                     return Fault(NO_LIFE, is_content=False)

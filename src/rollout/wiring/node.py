@@ -32,6 +32,7 @@ from rollout.client.nodes import LossState, NodeState
 from rollout.client.plane import Plane
 from rollout.envoy.bootstrap import Address
 from rollout.envoy.proxy import Proxy
+from rollout.envoy.publication import Live
 from rollout.envoy.translate import translate
 from rollout.lake.keeping import Keeping
 from rollout.lake.query import Kind
@@ -126,8 +127,8 @@ def open_node(  # noqa: PLR0913 (each is one thing that a node is given)
     journal_file = place.own / "splits.journal"
     bell, stamps = Bell(), Stamps(Journal(journal_file), now_us=now_us)
 
-    def acknowledged(live: object) -> None:
-        stamps.acknowledged(live)  # type: ignore[arg-type]
+    def acknowledged(live: Live) -> None:
+        stamps.acknowledged(live)
         bell.ring()
 
     proxy = Proxy(
