@@ -20,7 +20,7 @@ from rollout.agent.recorder import Converter
 from rollout.domain.records import Run
 from rollout.intake.intake import Filed, Intake
 from rollout.lake.lines import Line
-from rollout.lake.query import Kind
+from rollout.lake.segments import Kind
 from rollout.lake.units import UnitHash
 from rollout.store.counts import Counts, Told
 from rollout.store.database import Database

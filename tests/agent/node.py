@@ -15,7 +15,7 @@ from rollout.agent.uplink import Patience, Uplink
 from rollout.api.access import bearer
 from rollout.api.app import create_app
 from rollout.api.intake import intake_router
-from rollout.lake.query import Kind
+from rollout.lake.segments import Kind
 from tests.api.serving import TOKEN, serving
 from tests.intake.house import NOW_US, House, opened
 from tests.lake.histories import CHANGING_FROM_US, CHANGING_TO_US, HASHING, LIMIT_US, RUN

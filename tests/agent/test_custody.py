@@ -14,7 +14,7 @@ from rollout.agent.log import Log
 from rollout.agent.losses import ANYBODY, Loss
 from rollout.agent.recorder import Point, Recorder
 from rollout.domain.records import Run
-from rollout.lake.query import Kind
+from rollout.lake.segments import Kind
 from tests.agent.node import LAG_US, LARGEST_CUT, SETTLE_US, acknowledge, control_plane, recorder, write
 from tests.agent.test_recorder import check
 from tests.intake.house import NOW_US

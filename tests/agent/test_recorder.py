@@ -14,8 +14,7 @@ from rollout.agent.losses import Losses
 from rollout.agent.recorder import Point
 from rollout.agent.uplink import Unreachable, Uplink, connect
 from rollout.intake.intake import Filed
-from rollout.lake.query import Kind
-from rollout.lake.segments import content_digest
+from rollout.lake.segments import Kind, content_digest
 from tests.agent.node import (
     LAG_US,
     PATIENCE,

@@ -38,7 +38,8 @@ from rollout.api.told import FRESH_S, Meaning, Remembered, Wanted, wanted
 from rollout.domain.metric import MetricType
 from rollout.domain.records import Stratum, Successes
 from rollout.errors import WrongSettings
-from rollout.lake.query import Kind, Lake
+from rollout.lake.query import Lake
+from rollout.lake.segments import Kind
 from tests.agent.node import control_plane
 from tests.api.doomed import NOW_US, door
 from tests.api.serving import TOKEN, serving

@@ -12,8 +12,7 @@ import pytest
 
 from rollout.lake import segments
 from rollout.lake.compact import LOCK
-from rollout.lake.query import Kind
-from rollout.lake.segments import Segment
+from rollout.lake.segments import Kind, Segment
 from tests.command import run
 from tests.intake.house import LOG, hand_in, opened
 from tests.intake.test_intake import check_lake

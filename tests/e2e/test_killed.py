@@ -16,7 +16,8 @@ from rollout.domain.records import Run
 from rollout.errors import RolloutError
 from rollout.lake import segments
 from rollout.lake.engine import connect
-from rollout.lake.query import Closing, Kind, Lake
+from rollout.lake.query import Closing, Lake
+from rollout.lake.segments import Kind
 from rollout.lake.units import UnitHash
 from rollout.policyfile.digest import digest
 from rollout.store.database import Database

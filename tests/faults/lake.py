@@ -10,7 +10,7 @@ import duckdb
 
 from rollout.lake import segments
 from rollout.lake.engine import connect
-from rollout.lake.query import Kind
+from rollout.lake.segments import Kind
 from rollout.lake.units import UnitHash
 from tests.faults.checking import Filed, OutcomeRow, Row
 

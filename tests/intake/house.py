@@ -10,8 +10,8 @@ from pathlib import Path
 
 from rollout.intake.intake import Intake, Point
 from rollout.lake.engine import connect
-from rollout.lake.query import Kind
 from rollout.lake.record import Recorder, write_exposures
+from rollout.lake.segments import Kind
 from rollout.store.counts import LARGEST_TABLE, Counts, Told
 from rollout.store.database import Database
 from tests.lake.histories import BEGIN_US, HASHING, Request, as_lines, splits_at

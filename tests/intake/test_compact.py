@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollout.lake.compact import FEWEST, Compactor, run_to_merge
-from rollout.lake.query import Kind
-from rollout.lake.segments import Segment, covering, listed
+from rollout.lake.segments import Kind, Segment, covering, listed
 from tests.intake.house import LOG, House, hand_in, opened, segment, told
 from tests.intake.test_intake import check_lake
 from tests.lake.histories import Request, as_lines, request_at

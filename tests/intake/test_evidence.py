@@ -25,9 +25,11 @@ from rollout.domain.policy import Hold, Policy, Step
 from rollout.domain.records import Run
 from rollout.domain.verdict import Finding, Judgement
 from rollout.intake.evidence import RecordedEvidence
+from rollout.lake.accounts.books import Books
+from rollout.lake.accounts.filed import Cursors
 from rollout.lake.engine import connect
 from rollout.lake.outcomes import write_outcomes
-from rollout.lake.query import Kind, Lake
+from rollout.lake.segments import Kind
 from rollout.stats.moments import JointMoments
 from rollout.store.counts import LARGEST_TABLE, Told
 from rollout.store.losses import Lost
@@ -108,13 +110,17 @@ class Place:
         return found
 
 
+def opened_books(folder: Path, cursors: Cursors) -> Books:
+    return Books(folder, cursors=cursors)
+
+
 @contextmanager
 def place(
     run: Experiment,
     *,
     rows: int = LARGEST_TABLE,
     patience: Patience = PATIENCE,
-    lake_of: Callable[[Path], Lake] = Lake,
+    books_of: Callable[[Path, Cursors], Books] = opened_books,
     workers: Workers | None = None,
 ) -> Iterator[Place]:
     """Yield a place over a new folder; a first look has its limit counted from the first request on."""
@@ -124,7 +130,10 @@ def place(
         opened(Path(name), now_us=lambda: clock[0], rows=rows) as house,
     ):
         source = RecordedEvidence(
-            house.counts, lake_of(house.folder / "lake"), patience=patience, workers=workers or Inline()
+            house.counts,
+            books_of(house.folder / "lake", house.counts.cursors),
+            patience=patience,
+            workers=workers or Inline(),
         )
         found = Place(house, clock, source)
         found.look(run, NOW_US)

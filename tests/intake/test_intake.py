@@ -11,8 +11,8 @@ import pytest
 
 from rollout.domain.records import Digest
 from rollout.intake.intake import Filed, OutOfTurn, Point, Refused
-from rollout.lake.query import Kind, Lake, Trouble
-from rollout.lake.segments import Segment, covering
+from rollout.lake.query import Lake, Trouble
+from rollout.lake.segments import Kind, Segment, covering
 from rollout.store.counts import Told
 from tests.command import ROOT
 from tests.intake.crash import FIRST, history

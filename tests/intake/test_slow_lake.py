@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,12 +14,15 @@ from rollout.domain.decision import Reason
 from rollout.domain.evidence import Evidence
 from rollout.domain.experiment import Experiment
 from rollout.domain.judge import judge
-from rollout.domain.records import Enrolment, Run
 from rollout.domain.verdict import Finding
 from rollout.errors import Retry
 from rollout.intake.beside import Beside
-from rollout.lake.query import Closing, Lake, Trouble
+from rollout.lake.accounts.asked import Asked
+from rollout.lake.accounts.books import Answer, Books, Question
+from rollout.lake.accounts.filed import Cursors
+from rollout.stats.arrays import IntArray
 from tests.intake.test_evidence import PATIENCE, SECOND_US, Place, experiment, place
+from tests.lake import histories
 from tests.lake.histories import BEGIN_US, request_at
 from tests.simulation.fakes import Inline
 
@@ -46,23 +49,23 @@ def reason(run: Experiment, found: Evidence, now_us: int = NOW_US) -> Reason:
     return decide(run, judge(run, found, now_us, PATIENCE), None, now_us).reason
 
 
-class Silent(Lake):
+class Silent(Books):
     """Answers nothing until it is let."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, cursors: Cursors) -> None:
+        super().__init__(folder, cursors=cursors)
         self.may_answer = threading.Event()
 
-    def enrolment(self, run: Run, *, since_us: int = 0, enrolled_from_us: int = 0) -> Enrolment:
+    def ask(self, asked: Asked, question: Question[Answer], now_us: int) -> Answer:
         assert self.may_answer.wait(60)
-        return super().enrolment(run, since_us=since_us, enrolled_from_us=enrolled_from_us)
+        return super().ask(asked, question, now_us)
 
 
-def silent(lakes: list[Silent]) -> Callable[[Path], Silent]:
+def silent(lakes: list[Silent]) -> Callable[[Path, Cursors], Silent]:
     """Return how to open a silent lake, which is then at hand."""
 
-    def opened(folder: Path) -> Silent:
-        lakes.append(Silent(folder))
+    def opened(folder: Path, cursors: Cursors) -> Silent:
+        lakes.append(Silent(folder, cursors))
         return lakes[-1]
 
     return opened
@@ -80,29 +83,38 @@ def test_harm_is_seen_beside_a_lake_whose_files_cannot_be_read() -> None:
     assert reason(run, observed.evidence) is Reason.METRIC_HARMED
 
 
-def test_a_part_that_fails_leaves_the_others_and_nothing_is_fresh() -> None:
-    class Partly(Lake):
-        def ratio(self, run: Run, counted: Trouble | int, closing: Closing) -> dict:  # type: ignore[type-arg]
-            if counted is Trouble.FALLBACK:
+def test_after_a_defect_nothing_is_fresh_and_the_next_look_begins_anew() -> None:
+    class Broken(Books):
+        """Breaks in the middle of taking in what was filed, once."""
+
+        has_broken = False
+
+        def _hear(self, paths: Sequence[Path]) -> dict[str, IntArray]:
+            found = super()._hear(paths)
+            if found and not self.has_broken:
+                self.has_broken = True
                 raise ZeroDivisionError("a defect")
-            return super().ratio(run, counted, closing)
+            return found
 
     run = experiment()
-    with place(run, lake_of=Partly) as here:
-        here.file([request_at(0), request_at(1, unit="bo", route="ranker/candidate1/1")])
+    with place(run, books_of=lambda folder, cursors: Broken(folder, cursors=cursors)) as here:
+        told = histories.Told("bo", "bought", BEGIN_US + 1, 1, "")
+        here.file([request_at(0), request_at(1, unit="bo", route="ranker/candidate1/1")], [told])
         here.filed_until(NOW_US)
         observed = here.source.observe(run, NOW_US)
         judged = judge(run, observed.evidence, NOW_US, PATIENCE)
-    assert [type(problem) for problem in observed.problems] == [ZeroDivisionError]
-    assert (set(observed.evidence.arms[0].binary), observed.evidence.arms[0].fallbacks) == ({"bought"}, None)
-    assert observed.evidence.units_in_step.tolist() == [1, 1]
-    assert not judged.evidence_is_fresh
-    assert set(judged.latches.values()) == {0.0}
+        assert [type(problem) for problem in observed.problems] == [ZeroDivisionError]
+        assert not judged.evidence_is_fresh
+        assert set(judged.latches.values()) == {0.0}
+        later = here.source.observe(run, NOW_US)
+    assert later.problems == ()
+    assert later.evidence.units_in_step.tolist() == [1, 1]
+    assert later.evidence.arms[0].binary["bought"].candidate_successes.sum() == 1
 
 
 def test_harm_waits_for_no_answer_and_a_late_one_counts_as_old_as_it_is() -> None:
     run, lakes = experiment(), list[Silent]()
-    with place(run, lake_of=silent(lakes), workers=Threads()) as here:
+    with place(run, books_of=silent(lakes), workers=Threads()) as here:
         failing_requests(here)
         (lake,) = lakes
         for now_us in (NOW_US, NOW_US + SECOND_US):
@@ -135,7 +147,7 @@ def until(look: Callable[[], Evidence], is_wanted: Callable[[Evidence], bool]) -
 def test_a_silent_lake_holds_and_proves_nothing() -> None:
     run = experiment()
     lakes = list[Silent]()
-    with place(run, lake_of=silent(lakes), workers=Threads()) as here:
+    with place(run, books_of=silent(lakes), workers=Threads()) as here:
         here.file([request_at(0), request_at(1, unit="bo", route="ranker/candidate1/1")])
         here.filed_until(NOW_US)
         found = here.look(run, NOW_US)

@@ -14,9 +14,9 @@ from rollout.domain.records import Run
 from rollout.lake import segments
 from rollout.lake.engine import connect
 from rollout.lake.outcomes import Outcome, write_outcomes
-from rollout.lake.query import Closing, Kind
+from rollout.lake.query import Closing
 from rollout.lake.record import UNKNOWN, Recorder, write_exposures
-from rollout.lake.segments import Segment
+from rollout.lake.segments import Kind, Segment
 from rollout.lake.units import UnitHash
 from rollout.stats.arrays import IntArray
 

@@ -14,8 +14,8 @@ from rollout.lake import segments
 from rollout.lake.compact import Compactor
 from rollout.lake.expiry import GRACE_S, Retention, oldest_needed_us
 from rollout.lake.keeping import Keeping
-from rollout.lake.query import DAY_US, Kind, Lake
-from rollout.lake.segments import Segment
+from rollout.lake.query import DAY_US, Lake
+from rollout.lake.segments import Kind, Segment
 from rollout.ports import Standing, Unread
 from rollout.stats.windows import SKEW_US
 from tests.intake.house import LOG, House, hand_in, opened

@@ -12,7 +12,7 @@ import pytest
 from rollout.lake import segments
 from rollout.lake.compact import Compactor
 from rollout.lake.digest import EXPOSURES, OUTCOMES
-from rollout.lake.query import Kind
+from rollout.lake.segments import Kind
 from tests.command import ROOT
 from tests.intake.house import hand_in, opened
 from tests.lake.histories import BEGIN_US, Told, as_lines, file_outcomes, request_at

@@ -34,7 +34,8 @@ from rollout.fleet.fleet import Fleet
 from rollout.fleet.snapshot import read_snapshot
 from rollout.intake.evidence import RecordedEvidence
 from rollout.intake.intake import Intake
-from rollout.lake.query import Kind, Lake
+from rollout.lake.accounts.books import Books
+from rollout.lake.segments import Kind
 from rollout.policyfile.digest import digest
 from rollout.ports import Published
 from rollout.store.counts import Counts
@@ -192,7 +193,8 @@ def built(folder: Path, policies: Sequence[Policy], *, begin_us: int) -> Iterato
             ),
         )
         recorders = tuple(Recorder(stream, Uplink(client), now_us=clock.now) for stream in streams)
-        readings = Readings(RecordedEvidence(counts, Lake(lake, threads=1), workers=Inline()))
+        books = Books(lake, cursors=counts.cursors, threads=1)
+        readings = Readings(RecordedEvidence(counts, books, workers=Inline()))
         stamps = Stamps(Journal(journal), now_us=clock.now)
         proxy = Proxy(stamps)
         fleet = Fleet(

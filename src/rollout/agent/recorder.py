@@ -19,7 +19,7 @@ from rollout.agent.losses import Loss, Losses
 from rollout.agent.offsets import Offsets
 from rollout.agent.uplink import Unreachable, Uplink
 from rollout.intake.intake import Filed, OutOfTurn, Refused
-from rollout.lake.query import Kind
+from rollout.lake.segments import Kind
 from rollout.store.counts import Told
 
 LARGEST_CUT: Final = 8 * 2**20

@@ -14,8 +14,7 @@ from rollout.api.body import read_body
 from rollout.domain.records import Run
 from rollout.intake.intake import Answer, Filed, Intake, OutOfTurn, Refused
 from rollout.lake import segments
-from rollout.lake.query import Kind
-from rollout.lake.segments import LOG, NODE
+from rollout.lake.segments import LOG, NODE, Kind
 from rollout.store.counts import Told
 from rollout.store.losses import Lost
 

@@ -1,23 +1,27 @@
-"""The slow path of a look: what the lake says of units, each part for itself."""
+"""The slow path of a look: what a run asks of its units' accounts, and the sums that answer it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
-from rollout.controller.noting import Noting
-from rollout.domain.assignment import arm_name, blocks
+from rollout.domain.assignment import blocks
 from rollout.domain.experiment import Experiment
 from rollout.domain.judge import Patience
-from rollout.domain.metric import Metric, MetricType
+from rollout.domain.metric import Metric, MetricType, Source
 from rollout.domain.policy import Policy
-from rollout.domain.question import fallback_window_s
-from rollout.domain.records import Enrolment, RatioSums, Run, Stratum, Successes
-from rollout.lake.query import Closing, Lake, Trouble
+from rollout.domain.question import FALLBACK, fallback_window_s
+from rollout.domain.records import Run
+from rollout.lake.accounts.accounts import Accounts
+from rollout.lake.accounts.asked import Asked, Counter, Limits, Told, Trouble, Window
+from rollout.lake.accounts.books import Books
+from rollout.lake.accounts.outcomes import Outcomes, Received
+from rollout.lake.accounts.totals import ClosedSums
+from rollout.lake.outcomes import MICRO
 from rollout.stats.arrays import BoolArray, IntArray
 
 _SECOND_US: Final = 1_000_000
@@ -32,8 +36,17 @@ class Marks:
 
 
 @dataclass(frozen=True, slots=True)
+class Rates:
+    """Closed units, and those with anything told of them, [ten minutes of enrolment], all arms."""
+
+    first_slice: int
+    units: IntArray
+    telling: IntArray
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
-    """What was filed before its marks; a part that could not be asked is empty, and among the problems."""
+    """What was filed before its marks; a metric of which no unit has closed yet is in none of them."""
 
     marks: Marks
     first_us: int | None
@@ -42,90 +55,115 @@ class Closed:
     """Distinct units, [stratum, arm]."""
     enrolled_arms: BoolArray | None
     units_in_step: IntArray
-    binary: Mapping[str, Mapping[Stratum, Successes]]
-    ratios: Mapping[str, Mapping[Stratum, RatioSums]]
-    fallbacks: Mapping[Stratum, RatioSums]
-    problems: tuple[Exception, ...]
+    two_armed: int
+    """Units seen in two arms: they are in no sum."""
+    sums: Mapping[str, ClosedSums] = field(default_factory=dict)
+    """By metric, and the fallbacks."""
+    rates: Mapping[str, Rates] = field(default_factory=dict)
+    received: Mapping[str, Received] = field(default_factory=dict)
+    """By outcome: how often one came again."""
 
 
 class ClosedUnits:
-    """Asks the lake everything that one look needs of it; what no unit has closed for yet is empty."""
+    """Asks the accounts everything that one look needs of them."""
 
-    def __init__(self, lake: Lake, patience: Patience) -> None:
-        self._lake, self._patience = lake, patience
+    def __init__(self, books: Books, patience: Patience) -> None:
+        self._books, self._patience = books, patience
 
-    def ask(self, experiment: Experiment, run: Run, marks: Marks) -> Closed:
-        """Return all that is known of a run's units; what fails leaves the other parts as they are."""
-        problems: list[Exception] = []
-        first_us, (strata, arms), in_step = None, nobody(experiment.policy), _none(experiment.policy)
-        with Noting(problems):
-            everyone = self._lake.enrolment(run, since_us=experiment.started_us)
-            first_us = everyone.first_us
-            strata, arms = self._strata(experiment, run, everyone)
-        with Noting(problems):
-            in_step = self._units_in_step(experiment, run)
-        began_us = experiment.started_us if first_us is None else first_us
-        binary, ratios, fallbacks = {}, {}, dict[Stratum, RatioSums]()
-        for metric in experiment.policy.metrics:
-            counted = _counted(metric)
-            with Noting(problems):
-                if metric.type is MetricType.BINARY:
-                    closing = self._closing(experiment, metric.window_s, began_us, marks.joined_us)
-                    if closing is not None:
-                        binary[metric.name] = self._lake.binary(run, metric.name, closing)
-                elif counted is not None:
-                    closing = self._closing(experiment, metric.window_s, began_us, marks.proxy_us)
-                    if closing is not None:
-                        ratios[metric.name] = self._lake.ratio(run, counted, closing)
-        with Noting(problems):
-            window_s = fallback_window_s(experiment.policy)
-            closing = self._closing(experiment, window_s, began_us, marks.proxy_us)
-            if closing is not None:
-                fallbacks = self._lake.ratio(run, Trouble.FALLBACK, closing)
-        return Closed(
-            marks, first_us, strata, arms, in_step, binary, ratios, fallbacks, problems=tuple(problems)
-        )
+    def ask(
+        self, experiment: Experiment, run: Run, marks: Marks, frozen_us: Mapping[str, int], now_us: int
+    ) -> Closed:
+        """Return all that is known of a run's units; `frozen_us` are the baseline's quantiles."""
+        asked = asked_of(experiment, run, self._patience, frozen_us)
+        return self._books.ask(asked, lambda *known: _closed(experiment, marks, *known), now_us)
 
-    def _closing(
-        self, experiment: Experiment, window_s: float, began_us: int, watermark_us: int | None
-    ) -> Closing | None:
-        """Return which units are closed, or None while none can be."""
-        window_us, grace_us = int(window_s * _SECOND_US), self._patience.grace_for(window_s)
-        if watermark_us is None or watermark_us < began_us + window_us + grace_us:
-            return None
-        return Closing(window_us, grace_us, watermark_us, since_us=experiment.started_us)
 
-    def _strata(
-        self, experiment: Experiment, run: Run, everyone: Enrolment
-    ) -> tuple[IntArray, BoolArray | None]:
-        """Return the units that say something about the split, [stratum, arm], and which arms each is over.
+def asked_of(experiment: Experiment, run: Run, patience: Patience, frozen_us: Mapping[str, int]) -> Asked:
+    """Return what a run asks of its units: each metric that they can answer, and their fallbacks."""
+    policy = experiment.policy
 
-        They count from a person's clearing of a mismatch on; a candidate that stops opens new strata.
-        """
-        policy, cleared_us = experiment.policy, experiment.balanced_us
-        stopped = {arm: max(at_us, cleared_us or 0) for arm, at_us in experiment.stopped.items()}
-        stops = sorted(set(stopped.values()))
-        found = [
-            everyone
-            if begin_us is None
-            else self._lake.enrolment(run, since_us=experiment.started_us, enrolled_from_us=begin_us)
-            for begin_us in (cleared_us, *stops)
-        ]
-        since = [_table(policy, one) for one in found]
-        if not stops:
-            return since[0], None
-        spans = [*(now - later for now, later in pairwise(since)), since[-1]]
-        over = [
-            [stopped.get(arm, begin_us + 1) > begin_us for arm in range(policy.arms)] for begin_us in stops
-        ]
-        arms = np.array([[True] * policy.arms, *over], dtype=np.bool_)
-        return np.concatenate(spans), np.repeat(arms, len(numbers(policy)), axis=0)
+    def window(window_s: float) -> Window:
+        return Window(int(window_s * _SECOND_US), patience.grace_for(window_s))
 
-    def _units_in_step(self, experiment: Experiment, run: Run) -> IntArray:
-        """Return the distinct units of every arm that were first seen since the step began."""
-        entered_us = experiment.step_entered_us
-        found = self._lake.enrolment(run, since_us=experiment.started_us, enrolled_from_us=entered_us)
-        return np.asarray(_table(experiment.policy, found).sum(axis=0), dtype=np.int64)
+    counters = [
+        Counter(metric.name, window(metric.window_s), counted)
+        for metric in policy.metrics
+        if (counted := _counted(policy, metric, frozen_us.get(metric.name))) is not None
+    ]
+    return Asked(
+        run=run,
+        since_us=experiment.started_us,
+        arms=policy.arms,
+        blocks=tuple(numbers(policy)),
+        counters=(*counters, Counter(FALLBACK, window(fallback_window_s(policy)), Trouble.FALLBACK)),
+        told=tuple(
+            Told(
+                name=metric.name,
+                window=window(metric.window_s),
+                kind=metric.type,
+                sources=sources_of(metric),
+                cap_u=None if metric.cap is None else round(metric.cap * MICRO),
+                before_us=None if metric.pre_window_s is None else int(metric.pre_window_s * _SECOND_US),
+            )
+            for metric in policy.metrics
+            if metric.source is Source.OUTCOMES
+        ),
+    )
+
+
+def sources_of(metric: Metric) -> tuple[str, ...]:
+    """Return the outcomes that a metric is made of."""
+    if metric.numerator is not None and metric.denominator is not None:
+        return (metric.numerator, metric.denominator)
+    return (metric.name,)
+
+
+def _closed(
+    experiment: Experiment, marks: Marks, accounts: Accounts, outcomes: Mapping[str, Outcomes]
+) -> Closed:
+    first_us = accounts.first_us()
+    began_us = experiment.started_us if first_us is None else first_us
+    sums, rates = {}, {}
+    for metric in accounts.asked.everything:
+        mark_us = marks.joined_us if isinstance(metric, Told) else marks.proxy_us
+        if mark_us is None or mark_us < began_us + metric.window.closes_after_us:
+            continue
+        found = accounts.closed(metric.name, mark_us)
+        if not found.units.any():
+            continue
+        sums[metric.name] = found
+        if isinstance(metric, Told):
+            first, table = accounts.rates(metric.name)
+            rates[metric.name] = Rates(first, table[:, 0], table[:, 1])
+    strata, arms = _strata(experiment, accounts)
+    return Closed(
+        marks=marks,
+        first_us=first_us,
+        enrolled=strata,
+        enrolled_arms=arms,
+        units_in_step=accounts.enrolled(experiment.step_entered_us).sum(axis=0),
+        two_armed=accounts.two_armed,
+        sums=sums,
+        rates=rates,
+        received={name: outcomes[name].received for name in sorted(accounts.asked.metrics)},
+    )
+
+
+def _strata(experiment: Experiment, accounts: Accounts) -> tuple[IntArray, BoolArray | None]:
+    """Return the units that say something about the split, [stratum, arm], and which arms each is over.
+
+    They count from a person's clearing of a mismatch on; a candidate that stops opens new strata.
+    """
+    policy, cleared_us = experiment.policy, experiment.balanced_us
+    stopped = {arm: max(at_us, cleared_us or 0) for arm, at_us in experiment.stopped.items()}
+    stops = sorted(set(stopped.values()))
+    since = [accounts.enrolled(begin_us) for begin_us in (cleared_us, *stops)]
+    if not stops:
+        return since[0], None
+    spans = [*(now - later for now, later in pairwise(since)), since[-1]]
+    over = [[stopped.get(arm, begin_us + 1) > begin_us for arm in range(policy.arms)] for begin_us in stops]
+    arms = np.array([[True] * policy.arms, *over], dtype=np.bool_)
+    return np.concatenate(spans), np.repeat(arms, len(accounts.asked.blocks), axis=0)
 
 
 def nobody(policy: Policy) -> tuple[IntArray, BoolArray | None]:
@@ -138,24 +176,17 @@ def numbers(policy: Policy) -> list[int]:
     return sorted({block.number for block in blocks(policy)})
 
 
-def _none(policy: Policy) -> IntArray:
-    return np.zeros(policy.arms, dtype=np.int64)
+def _counted(policy: Policy, metric: Metric, frozen_us: int | None) -> Trouble | Limits | None:
+    """Return what is counted against requests for a metric of the proxy, if it is one that is measured.
 
-
-def _counted(metric: Metric) -> Trouble | int | None:
-    """Return what is counted against requests for a metric of the proxy, if it is one that is measured."""
-    match metric.type:
-        case MetricType.ERROR_RATE:
-            return Trouble.ERROR
-        case MetricType.LATENCY:
-            return metric.max_us
-        case _:
-            return None
-
-
-def _table(policy: Policy, found: Enrolment) -> IntArray:
-    """Return distinct units [block, arm]."""
-    arms = [arm_name(index) for index in range(policy.arms)]
-    return np.array(
-        [[found.units.get((arm, number), 0) for arm in arms] for number in numbers(policy)], dtype=np.int64
-    )
+    A candidate may be slower than the baseline's own quantile by the margin; without the quantile nothing is.
+    """
+    if metric.type is MetricType.ERROR_RATE:
+        return Trouble.ERROR
+    if metric.type is not MetricType.LATENCY:
+        return None
+    if metric.max_us is not None:
+        return (metric.max_us,) * policy.arms
+    if frozen_us is None:
+        return None
+    return (frozen_us, *(round(frozen_us * (1.0 + (metric.margin or 0.0))),) * (policy.arms - 1))

@@ -1,4 +1,4 @@
-"""What the records say of a run at one look: the fast counts now, and beside them the lake's closed units."""
+"""What the records say of a run at one look: the fast counts now, and beside them the closed units."""
 
 from __future__ import annotations
 
@@ -9,29 +9,22 @@ from typing import Final
 import numpy as np
 
 from rollout.controller.workers import Threads, Workers
-from rollout.domain.assignment import CONTROL, arm_name
-from rollout.domain.evidence import (
-    ArmEvidence,
-    BinaryEvidence,
-    ClosedRatio,
-    ErrorEvidence,
-    Evidence,
-    FirstErrors,
-    LimitEvidence,
-)
+from rollout.domain.evidence import ArmEvidence, ErrorEvidence, Evidence, FirstErrors, LimitEvidence
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.judge import Patience
-from rollout.domain.metric import MetricType, Source
+from rollout.domain.metric import Metric, MetricType, Source
 from rollout.domain.policy import Policy
-from rollout.domain.records import RatioSums, Run, Stratum, Successes
+from rollout.domain.question import FALLBACK
+from rollout.domain.records import Run
 from rollout.errors import Problem, Retry
+from rollout.intake import sums
 from rollout.intake.beside import Beside, Heard
-from rollout.intake.closed import Closed, ClosedUnits, Marks, nobody, numbers
+from rollout.intake.closed import Closed, ClosedUnits, Marks, nobody
 from rollout.intake.fast_evidence import FastEvidence
-from rollout.intake.sums import added, fractions, joint
-from rollout.lake.query import Kind, Lake
+from rollout.lake.accounts.books import Books
+from rollout.lake.accounts.totals import ClosedSums
+from rollout.lake.segments import Kind
 from rollout.ports import Observed
-from rollout.stats.arrays import IntArray
 from rollout.store.counts import Counts
 
 _PROXY: Final = (Kind.EXPOSURES.value,)
@@ -50,12 +43,12 @@ class RecordedEvidence:
     def __init__(
         self,
         counts: Counts,
-        lake: Lake,
+        books: Books,
         *,
         patience: Patience = Patience(),  # noqa: B008 (frozen)
         workers: Workers | None = None,
     ) -> None:
-        self._counts, self._closed = counts, ClosedUnits(lake, patience)
+        self._counts, self._closed = counts, ClosedUnits(books, patience)
         self._fast = FastEvidence(counts)
         self._beside = Beside[Closed](Threads() if workers is None else workers)
 
@@ -73,7 +66,7 @@ class RecordedEvidence:
         heard = self._heard(experiment, run, now_us)
         closed = heard.answer
         arms = tuple(_arm(policy, number, closed, first, limits) for number in range(1, policy.arms))
-        problems = (() if closed is None else closed.problems) + _silence(heard)
+        problems = _silence(heard)
         strata, over = nobody(policy) if closed is None else (closed.enrolled, closed.enrolled_arms)
         # A watch begins its windows anew: what was enrolled before says nothing about it.
         is_watching = experiment.phase is Phase.WATCHING
@@ -103,13 +96,13 @@ class RecordedEvidence:
         stopped = tuple(sorted(experiment.stopped.items()))
         fits = (experiment.revision, experiment.step_entered_us, experiment.balanced_us, stopped, is_whole)
         return self._beside.newest(
-            experiment.uid, fits, lambda: self._closed.ask(experiment, run, marks), now_us
+            experiment.uid, fits, lambda: self._closed.ask(experiment, run, marks, {}, now_us), now_us
         )
 
 
 def _mark(experiment: Experiment, closed: Closed | None) -> int | None:
-    """Return before which time everything is filed and was asked about; a part that failed is not known."""
-    if closed is None or closed.problems:
+    """Return before which time everything is filed and was asked about."""
+    if closed is None:
         return None
     return closed.marks.joined_us if _asks_for_outcomes(experiment) else closed.marks.proxy_us
 
@@ -130,28 +123,40 @@ def _arm(
     limits: Mapping[str, Mapping[int, LimitEvidence]],
 ) -> ArmEvidence:
     """Return what is known of one candidate; harm is known at once, even before any unit has closed."""
-    arm = arm_name(number)
-    ratios = {} if closed is None else closed.ratios
-    binary = {} if closed is None else {name: found for name, found in closed.binary.items() if found}
+    known = {} if closed is None else closed.sums
+    told = {metric.name: metric for metric in policy.metrics if metric.source is Source.OUTCOMES}
+    binary = {name for name, metric in told.items() if _is_binary(metric)}
     errors = {}
     for metric in policy.metrics:
         if metric.type is MetricType.ERROR_RATE and number in first:
-            sums = ratios.get(metric.name, {})
+            found = known.get(metric.name) or sums.nothing(policy, columns=2)
             errors[metric.name] = ErrorEvidence(
-                first[number], _ratio(policy, sums, arm), fractions(sums, arm)
+                first[number], sums.ratio(found, number), sums.closed_fractions(found, number)
             )
+    fallbacks = known.get(FALLBACK)
     return ArmEvidence(
-        binary={name: _binary(policy, found, arm) for name, found in binary.items()},
+        binary={name: sums.binary(known[name], number) for name in known.keys() & binary},
+        means={
+            name: sums.mean(told[name], known[name], number) for name in known.keys() & told.keys() - binary
+        },
         errors=errors,
         limits={
-            name: replace(
-                found[number], fractions=fractions(ratios.get(name, {}), arm), is_empty=not ratios.get(name)
-            )
-            for name, found in limits.items()
-            if number in found
+            name: _with_closed(own[number], known.get(name) or sums.nothing(policy, columns=2), number)
+            for name, own in limits.items()
+            if number in own
         },
-        fallbacks=fractions(closed.fallbacks, arm) if closed is not None and closed.fallbacks else None,
+        fallbacks=None if fallbacks is None else sums.closed_fractions(fallbacks, number),
     )
+
+
+def _with_closed(own: LimitEvidence, found: ClosedSums, number: int) -> LimitEvidence:
+    fractions = sums.closed_fractions(found, number)
+    return replace(own, fractions=fractions, is_empty=not found.units.any())
+
+
+def _is_binary(metric: Metric) -> bool:
+    """Return whether counts of successes say all; beside a covariate a success is a value like others."""
+    return metric.type is MetricType.BINARY and metric.pre_window_s is None
 
 
 def _asks_for_outcomes(experiment: Experiment) -> bool:
@@ -159,24 +164,3 @@ def _asks_for_outcomes(experiment: Experiment) -> bool:
     if experiment.phase is Phase.WATCHING:
         return False
     return any(metric.source is Source.OUTCOMES for metric in experiment.policy.metrics)
-
-
-def _binary(policy: Policy, found: Mapping[Stratum, Successes], candidate: str) -> BinaryEvidence:
-    """Return closed units and successes [day, block] of control and candidate."""
-    days, none = sorted({stratum.day for stratum in found}), Successes(0, 0)
-
-    def table(arm: str) -> tuple[IntArray, IntArray]:
-        cells = [[found.get(Stratum(arm, number, day), none) for number in numbers(policy)] for day in days]
-        units = np.array([[cell.units for cell in row] for row in cells], dtype=np.int64)
-        return units, np.array([[cell.successes for cell in row] for row in cells], dtype=np.int64)
-
-    return BinaryEvidence(*table(CONTROL), *table(candidate))
-
-
-def _ratio(policy: Policy, found: Mapping[Stratum, RatioSums], candidate: str) -> ClosedRatio:
-    return ClosedRatio(
-        joint([added(found, CONTROL, number) for number in numbers(policy)]),
-        joint([added(found, candidate, number) for number in numbers(policy)]),
-        added(found, CONTROL, None).nonzero,
-        added(found, candidate, None).nonzero,
-    )

@@ -12,8 +12,7 @@ from rollout.domain.records import BASELINE_SERVED, Digest
 from rollout.lake import segments
 from rollout.lake.digest import OUTCOMES, Unreadable, check_columns, digest
 from rollout.lake.engine import connect
-from rollout.lake.query import Kind
-from rollout.lake.segments import Segment
+from rollout.lake.segments import Kind, Segment
 from rollout.store.counts import Counts, Told
 from rollout.store.losses import Lost
 

@@ -14,8 +14,7 @@ from rollout.lake import segments
 from rollout.lake.compact import LOCK
 from rollout.lake.digest import EXPOSURES, OUTCOMES, Unreadable, check_columns
 from rollout.lake.engine import quoted
-from rollout.lake.query import Kind
-from rollout.lake.segments import Segment
+from rollout.lake.segments import Kind, Segment
 
 FRESH_S: Final = 300.0
 """What is unfinished for a shorter time may still be written."""

@@ -18,8 +18,7 @@ from rollout.lake import segments
 from rollout.lake.digest import EXPOSURES, OUTCOMES
 from rollout.lake.engine import connect, quoted
 from rollout.lake.expiry import Expiry, Retention
-from rollout.lake.query import Kind
-from rollout.lake.segments import Segment
+from rollout.lake.segments import Kind, Segment
 
 FEWEST: Final = 16
 """Fewer files than this are left as they are, unless their log has ended."""

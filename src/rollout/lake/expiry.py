@@ -13,8 +13,8 @@ import duckdb
 from rollout.domain.experiment import ENDED
 from rollout.lake import segments
 from rollout.lake.keeping import Keeping
-from rollout.lake.query import DAY_US, Kind
-from rollout.lake.segments import Segment
+from rollout.lake.query import DAY_US
+from rollout.lake.segments import Kind, Segment
 from rollout.ports import Standing, Unread
 from rollout.stats.windows import SKEW_US
 

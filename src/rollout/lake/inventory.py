@@ -12,8 +12,8 @@ import duckdb
 from rollout.lake import segments
 from rollout.lake.digest import Unreadable
 from rollout.lake.engine import quoted
-from rollout.lake.query import DAY_US, Kind
-from rollout.lake.segments import Segment
+from rollout.lake.query import DAY_US
+from rollout.lake.segments import Kind, Segment
 
 FILES_AT_ONCE: Final = 500
 _OWNER: Final = {Kind.EXPOSURES: "experiment", Kind.OUTCOMES: "metric"}

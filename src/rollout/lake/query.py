@@ -15,17 +15,11 @@ from rollout.errors import Problem, Retry
 from rollout.lake import segments
 from rollout.lake.digest import EXCEEDS, EXPOSURES, OUTCOMES
 from rollout.lake.engine import connect, quoted
+from rollout.lake.segments import Kind
 from rollout.stats.windows import SKEW_US
 
 DAY_US: Final = 86_400_000_000
 ATTEMPTS: Final = 3
-
-
-class Kind(StrEnum):
-    """The two tables of the lake; each is a folder of segments."""
-
-    EXPOSURES = "exposures"
-    OUTCOMES = "outcomes"
 
 
 class Trouble(StrEnum):

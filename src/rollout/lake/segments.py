@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,13 @@ _LARGEST: Final = 10**15
 _NAME: Final = re.compile(
     rf"(?P<node>{NODE.pattern})~(?P<log>{LOG.pattern})~(?P<start>\d{{15}})-(?P<end>\d{{15}})\.parquet"
 )
+
+
+class Kind(StrEnum):
+    """The two tables of the lake; each is a folder of segments."""
+
+    EXPOSURES = "exposures"
+    OUTCOMES = "outcomes"
 
 
 @dataclass(frozen=True, slots=True, order=True)

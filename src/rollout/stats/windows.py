@@ -11,12 +11,12 @@ from rollout.stats.arrays import BigIntegers, BoolArray, IntArray
 
 SKEW_US: Final = 5_000_000
 """Clock skew allowed before an enrolment: an instant conversion must not become a covariate."""
+LARGEST_SUM: Final = 2**61
+"""What one unit's values may add up to; their halves' products then stay inside an int64."""
 _AXES: Final = 2
-_HALF: Final = 21
+_HALF: Final = 31
 _LOW: Final = 2**_HALF - 1
-_LARGEST: Final = 2 ** (2 * _HALF)
-# Rows whose products' halves, each below 2^42, add up inside an int64.
-_CHUNK: Final = 2**20
+_SAFE: Final = 2**62
 
 
 def in_window(
@@ -43,31 +43,31 @@ def is_closed(enrolment_us: ArrayLike, *, watermark_us: int, window_us: int, gra
 def exact_sums(values: ArrayLike, group: ArrayLike, groups: int) -> tuple[IntArray, BigIntegers, BigIntegers]:
     """Return n [groups], Σy [groups, p] and Σy_i y_j [groups, p, p] of rows [units, p], without any rounding.
 
-    Formula: products by halves, y = 2²¹h + l, so that a million of them fit an int64. Source: exact
-    arithmetic. Assumes: integers below 2⁴² (4.4 million in micro-units) in size. Exact.
+    Formula: products by halves, y = 2³¹h + l, and sums by halves again where they could leave an int64.
+    Source: exact arithmetic. Assumes: integers below 2⁶¹ (2 billion billions) in size. Exact.
     """
     rows = np.asarray(values)
     if rows.dtype.kind not in "iu" or rows.ndim != _AXES:
         raise ValueError(
             f"values: must be integers [units, columns], as micro-units (got {rows.dtype} {rows.shape})"
         )
-    if rows.size and max(abs(int(rows.max())), abs(int(rows.min()))) >= _LARGEST:
-        raise ValueError(f"values: must be below 2^42 in size (got {int(np.abs(rows).max())})")
+    if rows.size and max(abs(int(rows.max())), abs(int(rows.min()))) >= LARGEST_SUM:
+        raise ValueError(f"values: must be below 2^61 in size (got {int(np.abs(rows).max())})")
     columns = rows.shape[1]
     index = np.asarray(group, dtype=np.int64)
     totals = np.zeros((groups, columns), dtype=np.object_)
     products = np.zeros((groups, columns, columns), dtype=np.object_)
-    for first in range(0, len(rows), _CHUNK):
-        part, owner = rows[first : first + _CHUNK].astype(np.int64), index[first : first + _CHUNK]
-        for i in range(columns):
-            totals[:, i] += _sum(part[:, i], owner, groups)
-            for j in range(i, columns):
-                products[:, i, j] += _product_sum(part[:, i], part[:, j], owner, groups)
-                products[:, j, i] = products[:, i, j]
+    part = np.ascontiguousarray(rows.T, dtype=np.int64)
+    for i in range(columns):
+        totals[:, i] = _sum(part[i], index, groups)
+        for j in range(i, columns):
+            products[:, i, j] = products[:, j, i] = _product_sum(part[i], part[j], index, groups)
     return np.bincount(index, minlength=groups).astype(np.int64), totals, products
 
 
 def _product_sum(x: IntArray, y: IntArray, owner: IntArray, groups: int) -> BigIntegers:
+    if _largest(x) * _largest(y) < _SAFE:
+        return _sum(x * y, owner, groups)
     high_x, low_x, high_y, low_y = x >> _HALF, x & _LOW, y >> _HALF, y & _LOW
     high = _sum(high_x * high_y, owner, groups)
     middle = _sum(high_x * low_y, owner, groups) + _sum(low_x * high_y, owner, groups)
@@ -76,6 +76,18 @@ def _product_sum(x: IntArray, y: IntArray, owner: IntArray, groups: int) -> BigI
 
 
 def _sum(values: IntArray, owner: IntArray, groups: int) -> BigIntegers:
+    if _largest(values) * len(values) < _SAFE:
+        return _added(values, owner, groups)
+    return np.asarray(
+        _added(values >> _HALF, owner, groups) * 2**_HALF + _added(values & _LOW, owner, groups)
+    )
+
+
+def _added(values: IntArray, owner: IntArray, groups: int) -> BigIntegers:
     found = np.zeros(groups, dtype=np.int64)
     np.add.at(found, owner, values)
     return found.astype(np.object_)
+
+
+def _largest(values: IntArray) -> int:
+    return max(abs(int(values.max())), abs(int(values.min()))) if values.size else 0

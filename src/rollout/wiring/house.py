@@ -41,9 +41,9 @@ from rollout.errors import Problem, ProxyFailed, WrongTraffic
 from rollout.fleet.fleet import Fleet
 from rollout.intake.evidence import RecordedEvidence
 from rollout.intake.intake import Intake
+from rollout.lake.accounts.books import Books
 from rollout.lake.compact import Compactor
 from rollout.lake.expiry import Retention, oldest_needed_us
-from rollout.lake.query import Lake
 from rollout.lake.units import UnitHash
 from rollout.policyfile.digest import digest
 from rollout.policyfile.reading import read_bytes
@@ -105,7 +105,9 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
         fleet = Fleet(marked=lambda: (mark.node for mark in counts.nodes()), now_us=now_us)
         spool = Spool(node_place.outcomes_file)
         held.callback(spool.close)
-        evidence = RecordedEvidence(counts, Lake(_lake_folder(place)), patience=patience)
+        evidence = RecordedEvidence(
+            counts, Books(_lake_folder(place), cursors=counts.cursors), patience=patience
+        )
         held.callback(evidence.finish, STOPS_WITHIN_S)
         loop = _loop(place, ledger, evidence, fleet, passing)
         allowance = Allowance(terms.reporting.per_s, terms.reporting.burst, now_s=time.monotonic)

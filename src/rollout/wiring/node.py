@@ -35,7 +35,7 @@ from rollout.envoy.proxy import Proxy
 from rollout.envoy.publication import Live
 from rollout.envoy.translate import translate
 from rollout.lake.keeping import Keeping
-from rollout.lake.query import Kind
+from rollout.lake.segments import Kind
 from rollout.lake.units import UnitHash
 from rollout.wiring.parts import now_us, run
 

@@ -12,10 +12,10 @@ from rollout.domain.policy import Policy
 def measure(policy: Policy, metric: Metric, arm: ArmEvidence) -> Measured | Polled | None:
     """Return what this look says of one candidate's metric, or None when it could not be measured."""
     match metric.type:
-        case MetricType.BINARY:
+        case MetricType.BINARY if metric.name not in arm.means:
             binary = arm.binary.get(metric.name)
             return None if binary is None else means.binary(policy, metric, binary)
-        case MetricType.MEAN | MetricType.RATIO | MetricType.COUNT:
+        case MetricType.BINARY | MetricType.MEAN | MetricType.RATIO | MetricType.COUNT:
             mean = arm.means.get(metric.name)
             return None if mean is None else means.mean(policy, metric, mean)
         case MetricType.ERROR_RATE:
