@@ -18,6 +18,7 @@ from rollout.lake.accounts.enrolment import SLICE_US, Calendar, Slices
 from rollout.lake.accounts.exposures import Exposures, Visits
 from rollout.lake.accounts.index import NOWHERE, Index
 from rollout.lake.accounts.outcomes import Outcomes
+from rollout.lake.accounts.sets import distinct
 from rollout.lake.accounts.table import Table, Width
 from rollout.lake.accounts.totals import ClosedSums, Rows, Totals
 from rollout.stats import windows
@@ -69,7 +70,7 @@ class Accounts:
         is_known = rows != NOWHERE
         heard = self._index.rows(retold)
         heard = heard[heard != NOWHERE]
-        touched = np.union1d(rows[is_known], heard)
+        touched = distinct(rows[is_known], heard)
         if not len(touched) and is_known.all():
             return
         self._change(touched, -1)
@@ -79,8 +80,8 @@ class Accounts:
         self._recount(rows[is_moved], again)
         is_new = ~is_known | is_moved
         self._calendar.enter(rows[is_new], visits.first_us[is_new])
-        self._retell(np.union1d(heard, rows[is_new]), outcomes)
-        self._change(np.union1d(touched, rows[~is_known]), +1)
+        self._retell(distinct(heard, rows[is_new]), outcomes)
+        self._change(distinct(touched, rows[~is_known]), +1)
 
     def enrolled(self, from_us: int | None = None) -> IntArray:
         """Return the distinct units enrolled since a moment, [block, arm]; in two arms they are in none."""

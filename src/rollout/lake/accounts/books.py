@@ -19,6 +19,7 @@ from rollout.lake.accounts.exposures import NOTHING, Exposures
 from rollout.lake.accounts.filed import Cursors, Filed, Overtaken
 from rollout.lake.accounts.outcomes import Outcomes, Told
 from rollout.lake.accounts.reading import Reading
+from rollout.lake.accounts.sets import NOBODY, distinct
 from rollout.lake.engine import connect
 from rollout.lake.segments import Kind
 from rollout.stats.arrays import IntArray
@@ -32,7 +33,6 @@ FORGET_US: Final = 600_000_000
 Answer = TypeVar("Answer")
 Question: TypeAlias = Callable[[Accounts, Mapping[str, Outcomes]], Answer]
 Taken = Callable[[int, int], object]
-_NOBODY: Final = np.zeros(0, dtype=np.int64)
 
 
 class Books:
@@ -160,14 +160,14 @@ class Books:
         """Bring runs up to date."""
         for one in accounts:
             changed = [retold[metric] for metric in one.asked.metrics if metric in retold]
-            heard = np.unique(np.concatenate(changed)) if changed else _NOBODY
+            heard = distinct(*changed)
             if len(heard):
                 self._give(one, NOTHING, heard, paths)
         runs = [one.asked.run for one in accounts]
         for batches in self._reading.exposures(paths, runs):
             for one, batch in zip(accounts, batches, strict=True):
                 if len(batch):
-                    self._give(one, batch, _NOBODY, paths)
+                    self._give(one, batch, NOBODY, paths)
 
     def _give(self, accounts: Accounts, batch: Exposures, heard: IntArray, fresh: Sequence[Path]) -> None:
         again = partial(self._again, accounts, fresh)
@@ -200,7 +200,7 @@ class Books:
         runs, from_us = [one.run for one in asked], min(one.since_us for one in asked)
         for batches in self._reading.exposures(exposures, runs, from_us=from_us):
             for accounts, batch in zip(opened, batches, strict=True):
-                self._give(accounts, batch, _NOBODY, exposures)
+                self._give(accounts, batch, NOBODY, exposures)
         self._accounts |= {(one.asked.run, one.asked.since_us): one for one in opened}
 
     def _reset(self) -> None:

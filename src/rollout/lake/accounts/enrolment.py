@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from rollout.lake.accounts.sets import distinct
 from rollout.stats.arrays import IntArray
 
 SLICE_US: Final = 600_000_000
@@ -68,13 +69,13 @@ class Calendar:
         if parts is None:
             return np.zeros(0, dtype=np.int64)
         if len(parts) > 1:
-            self._rows[number] = parts = [np.unique(np.concatenate(parts))]
+            self._rows[number] = parts = [distinct(*parts)]
         return parts[0]
 
     def between(self, first: int, last: int) -> IntArray:
         """Return the rows entered from one slice to another, both included."""
         numbers = sorted(one for one in self._rows if first <= one <= last)
-        return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *(self.of(one) for one in numbers)]))
+        return distinct(*(self.of(one) for one in numbers))
 
     @property
     def nbytes(self) -> int:

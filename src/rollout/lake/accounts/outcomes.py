@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from rollout.lake.accounts.sets import distinct
 from rollout.stats.arrays import BoolArray, IntArray
 
 _TIMES: Final = 2
@@ -67,7 +68,7 @@ class Outcomes:
             return np.zeros(0, dtype=np.int64)
         rows = len(new)
         new = _distinct(new)
-        units = np.unique(new.unit)
+        units = distinct(new.unit)
         old, _ = self.of(units)
         both = Told.joined([old, new])
         is_new = np.arange(len(both)) >= len(old)
@@ -88,7 +89,7 @@ class Outcomes:
             seen.conflicting + len(fresh) - fresh_keys,
         )
         self._put(fresh)
-        return np.unique(fresh.unit)
+        return distinct(fresh.unit)
 
     def of(self, units: IntArray) -> tuple[Told, IntArray]:
         """Return everything told of some units, which are sorted, and whose place among them each row has."""

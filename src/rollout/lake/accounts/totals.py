@@ -54,9 +54,10 @@ class Totals:
         """Add units (sign 1), or take out units that were added (sign −1)."""
         if not len(rows.day):
             return
-        days, index = np.unique(rows.day, return_inverse=True)
-        places = self._blocks * self._arms
-        cells, cell = np.unique(index * places + rows.place, return_inverse=True)
+        places, first_day = self._blocks * self._arms, int(rows.day.min())
+        index = (rows.day - first_day) * places + rows.place
+        cells = np.flatnonzero(np.bincount(index))
+        cell = np.searchsorted(cells, index)
         n, totals, products = windows.exact_sums(rows.values, cell, len(cells))
         nonzero = np.bincount(cell, weights=rows.values[:, 0] != 0, minlength=len(cells)).astype(np.int64)
         shares = np.zeros((len(cells), 1), dtype=np.object_)
@@ -70,7 +71,7 @@ class Totals:
             ]
         )
         for where, change in zip(cells.tolist(), changes, strict=True):
-            day, place = days.tolist()[where // places], where % places
+            day, place = first_day + where // places, where % places
             table = self._days.get(day)
             if table is None:
                 table = self._days[day] = np.zeros((places, changes.shape[1]), dtype=np.object_)

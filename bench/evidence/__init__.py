@@ -1,0 +1,1 @@
+"""What a look at the closed units costs, as history grows."""
