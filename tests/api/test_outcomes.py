@@ -41,7 +41,7 @@ from rollout.errors import WrongSettings
 from rollout.lake.query import Lake
 from rollout.lake.segments import Kind
 from tests.agent.node import control_plane
-from tests.api.doomed import NOW_US, door
+from tests.api.doomed import METRICS, NOW_US, door
 from tests.api.serving import TOKEN, serving
 from tests.command import ROOT
 from tests.domain.examples import POLICY
@@ -122,7 +122,11 @@ def test_one_a_list_and_lines_are_on_the_disk_when_answered(client: httpx.Client
         ({"key": "k" * 513}, "512 characters"),
         ({"value": "1"}, "Expected `float`"),
         ({"ts_us": NOW_US + 301_000_000}, "5 minutes ahead"),
-        ({"ts_us": NOW_US // 1_000_000}, "90 days ago"),
+        (
+            {"ts_us": NOW_US // 1_000_000},
+            "90 days ago to 5 minutes ahead (got 1728000018: these look like sec",
+        ),
+        ({"ts_us": NOW_US - 91 * 86_400_000_000}, "leave out what is older"),
         ({"unit": " \t"}, "not blank"),
         ({"unit": "x" * 513}, "512 characters"),
         ({"experiment": "ranker"}, "unknown field"),
@@ -154,6 +158,15 @@ def test_what_is_no_outcome_too_much_or_without_a_token_is_refused(client: httpx
     good = {"Authorization": "Bearer another token, also good"}
     assert client.post("/v1/outcomes", json=ONE, headers=good).status_code == 202
     assert client.get("/healthz", headers={"Authorization": ""}).json() == {"status": "fine"}
+
+
+def test_who_may_report_is_told_what_is_wanted(client: httpx.Client) -> None:
+    answer = client.get("/v1/outcomes/metrics").json()
+    assert answer["now_us"] == NOW_US
+    assert {name: set(meanings) for name, meanings in answer["metrics"].items()} == {
+        name: {one.name for one in meanings} for name, meanings in METRICS.items()
+    }
+    assert client.get("/v1/outcomes/metrics", headers={"Authorization": ""}).status_code == 401
 
 
 def test_a_value_is_kept_when_some_policy_can_use_it(client: httpx.Client) -> None:

@@ -16,6 +16,7 @@ from rollout.agent.spool import Spool, SpoolBroken, SpoolFull
 from rollout.api.allowance import Allowance
 from rollout.api.body import Room, read_packed
 from rollout.api.told import Checker, Remembered
+from rollout.client.outcomes import WantedAnswer
 from rollout.lake.outcomes import Outcome, spooled
 from rollout.lake.units import UnitHash
 
@@ -78,6 +79,15 @@ def outcomes_router(door: Door, application: Callable[[Request], str]) -> APIRou
         refused = len(items) - len(good)
         status = HTTPStatus.ACCEPTED if good or not refused else HTTPStatus.UNPROCESSABLE_ENTITY
         return JSONResponse({"accepted": len(good), "refused": refused, "problems": problems}, status)
+
+    @router.get("/outcomes/metrics")
+    async def metrics(request: Request) -> WantedAnswer:
+        application(request)
+        wanted = await door.wanted.now()
+        return WantedAnswer(
+            metrics={name: tuple(sorted(one.name for one in wanted[name])) for name in sorted(wanted)},
+            now_us=door.now_us(),
+        )
 
     return router
 

@@ -13,13 +13,20 @@ import msgspec
 from rollout.domain.metric import Metric, MetricType, Source
 from rollout.errors import nearest
 from rollout.lake.outcomes import MICRO, Outcome
-from rollout.lake.units import UnitHash
+from rollout.lake.units import BLANKS, UnitHash
 
 LARGEST_TEXT: Final = 512
 LARGEST_VALUE: Final = 4_000_000
 AHEAD_US: Final = 5 * 60 * 1_000_000
 BEHIND_US: Final = 90 * 86_400 * 1_000_000
 SHOWN_CHARACTERS: Final = 60
+LIKELY: Final = (
+    (10**8, 10**11, "seconds"),
+    (10**11, 10**14, "milliseconds"),
+    (10**17, 10**20, "nanoseconds"),
+)
+"""From 1973 to 5138 no two units share a range."""
+WRONG_UNIT: Final = f"unit: must be 1 to {LARGEST_TEXT} characters, and not blank"
 FRESH_S: Final = 0.5
 
 
@@ -107,30 +114,64 @@ class Checker:
         """Return the outcome that stands in an item, or raise ValueError with what is wrong."""
         told = _DECODER.decode(item)
         unit = self._hashing.unit(told.unit)
-        if unit is None or len(told.unit) > LARGEST_TEXT:
-            raise ValueError(f"unit: must be 1 to {LARGEST_TEXT} characters, and not blank")
-        if told.key is not None and not 0 < len(told.key) <= LARGEST_TEXT:
-            raise ValueError(f"key: must be 1 to {LARGEST_TEXT} characters, or left out")
-        self._check_value(told)
-        if not self._now_us - BEHIND_US <= told.ts_us <= self._now_us + AHEAD_US:
-            expected = "microseconds since 1970, from 90 days ago to 5 minutes ahead"
-            raise ValueError(f"ts_us: must be {expected} (got {told.ts_us})")
-        value_u = round(told.value * MICRO)
-        key = f"k{told.key}" if told.key is not None else f"c{told.ts_us} {value_u}"
+        if unit is None:
+            raise ValueError(WRONG_UNIT)
+        check(told, self._metrics, self._now_us)
         # No application's name holds a blank: what two of them tell never shares a key.
-        return Outcome(
-            unit, told.metric, told.ts_us, value_u, self._hashing.key_of(f"{self._application} {key}")
-        )
+        key = self._hashing.key_of(f"{self._application} {key_text(told)}")
+        return Outcome(unit, told.metric, told.ts_us, micro_units(told.value), key)
 
-    def _check_value(self, told: Told) -> None:
-        meanings = self._metrics.get(told.metric)
-        if meanings is None:
-            guess = nearest(told.metric[:SHOWN_CHARACTERS], self._metrics)
-            hint = f"did you mean '{guess}'?" if guess else "no running policy asks for it"
-            raise ValueError(f"metric: '{told.metric[:SHOWN_CHARACTERS]}' is unknown; {hint}")
-        # What one policy can use is kept, whatever another takes the same name for.
-        if not any(meaning.allows(told.value) for meaning in meanings):
-            raise ValueError(f"value: must be {' or '.join(sorted(meanings))} (got {told.value})")
+
+def check(told: Told, metrics: Wanted | None, now_us: int) -> None:
+    """Raise ValueError with what is wrong; where the metrics are not known, only what none of them takes."""
+    if not told.unit.encode().strip(BLANKS) or len(told.unit) > LARGEST_TEXT:
+        raise ValueError(WRONG_UNIT)
+    if told.key is not None and not 0 < len(told.key) <= LARGEST_TEXT:
+        raise ValueError(f"key: must be 1 to {LARGEST_TEXT} characters, or left out")
+    meanings = _unknown_metric(told) if metrics is None else _meanings(told, metrics)
+    # What one policy can use is kept, whatever another takes the same name for.
+    if not any(meaning.allows(told.value) for meaning in meanings):
+        raise ValueError(f"value: must be {' or '.join(sorted(meanings))} (got {told.value})")
+    if not _is_timely(told.ts_us, now_us):
+        expected = "microseconds since 1970, from 90 days ago to 5 minutes ahead"
+        raise ValueError(f"ts_us: must be {expected} (got {told.ts_us}{_likely(told.ts_us, now_us)})")
+
+
+def key_text(told: Told) -> str:
+    """Return what makes an outcome of one unit and metric the same as another: its key, or its content."""
+    return f"k{told.key}" if told.key is not None else f"c{told.ts_us} {micro_units(told.value)}"
+
+
+def micro_units(value: float) -> int:
+    """Return a value that was checked as it is stored."""
+    return round(value * MICRO)
+
+
+def _meanings(told: Told, metrics: Wanted) -> frozenset[Meaning]:
+    found = metrics.get(told.metric)
+    if found is None:
+        guess = nearest(told.metric[:SHOWN_CHARACTERS], metrics)
+        hint = f"did you mean '{guess}'?" if guess else "no running policy asks for it"
+        raise ValueError(f"metric: '{told.metric[:SHOWN_CHARACTERS]}' is unknown; {hint}")
+    return found
+
+
+def _unknown_metric(told: Told) -> frozenset[Meaning]:
+    if not told.metric.strip():
+        raise ValueError("metric: must not be blank")
+    return frozenset([Meaning.AMOUNT])
+
+
+def _is_timely(ts_us: int, now_us: int) -> bool:
+    return now_us - BEHIND_US <= ts_us <= now_us + AHEAD_US
+
+
+def _likely(ts_us: int, now_us: int) -> str:
+    """Say what a wrong time probably is, for whoever has to mend it."""
+    for least, below, unit in LIKELY:
+        if least <= ts_us < below:
+            return f": these look like {unit}"
+    return ": leave out what is older" if 0 < ts_us < now_us else ""
 
 
 def _asked(metric: Metric) -> list[tuple[str, Meaning]]:

@@ -22,7 +22,7 @@ FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
 MAXIMUM_ANSWER_BYTES: Final = 64 * 1024 * 1024
 MAXIMUM_SHOWN_CHARACTERS: Final = 200
-WORTH_ANOTHER_TRY: Final = frozenset({429, 502, 503, 504})
+WORTH_ANOTHER_TRY: Final = frozenset({408, 429, 502, 503, 504})
 
 Kind = TypeVar("Kind", bound=Answer)
 
@@ -36,6 +36,17 @@ class Request:
     query: Mapping[str, str | int] | None = None
     content: bytes | None = None
     content_type: str | None = None
+    content_encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long one request is tried."""
+
+    tries: int = TRIES
+    longest_pause_s: float = LONGEST_PAUSE_S
+    outlasts_timeouts: bool = False
+    """Whether it is sent again when no answer came in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +69,10 @@ class Connection:
         token: str | None = None,
         timeout_s: float = 10.0,
         sleep: Callable[[float], None] = time.sleep,
+        patience: Patience = Patience(),
     ) -> None:
         self.url = url.rstrip("/")
-        self._sleep = sleep
+        self._sleep, self._patience = sleep, patience
         self._timeout_s = timeout_s
         headers = {"user-agent": f"rollout/{__version__}", "accept": "application/json"}
         if token is not None:
@@ -90,26 +102,35 @@ class Connection:
             raise self._not_ours(request, reply) from None
 
     def send(self, request: Request) -> Reply:
-        """Send, up to three times while it may help, and return the answer if it is a good one."""
+        """Send, several times while it may help, and return the answer if it is a good one."""
+        return self.accepted(request, self.reply(request))
+
+    def reply(self, request: Request) -> Reply:
+        """Send, several times while it may help, and return the last answer, good or not."""
         pause_s = FIRST_PAUSE_S
-        for left in reversed(range(TRIES)):
+        for left in reversed(range(self._patience.tries)):
             try:
                 reply = self._send_once(request)
             except httpx.TransportError as error:
-                if left == 0 or isinstance(error, (httpx.TimeoutException, httpx.UnsupportedProtocol)):
+                if left == 0 or self._is_final(error):
                     raise self._failed(error) from None
                 wanted_s = pause_s
             else:
                 if left == 0 or reply.status not in WORTH_ANOTHER_TRY:
-                    return self._accepted(request, reply)
+                    return reply
                 wanted_s = _asked_pause(reply, pause_s)
-            self._sleep(min(wanted_s, LONGEST_PAUSE_S))
+            self._sleep(min(wanted_s, self._patience.longest_pause_s))
             pause_s *= 2
         raise AssertionError("the last try returns or raises")
 
+    def _is_final(self, error: httpx.TransportError) -> bool:
+        waited = isinstance(error, httpx.TimeoutException) and not self._patience.outlasts_timeouts
+        return waited or isinstance(error, httpx.UnsupportedProtocol)
+
     def _send_once(self, request: Request) -> Reply:
         """Send once and read the answer, but never more of it than fits."""
-        headers = {} if request.content_type is None else {"content-type": request.content_type}
+        named = {"content-type": request.content_type, "content-encoding": request.content_encoding}
+        headers = {name: value for name, value in named.items() if value is not None}
         with self._client.stream(
             request.method, request.path, params=request.query, content=request.content, headers=headers
         ) as response:
@@ -126,7 +147,7 @@ class Connection:
                 response.headers.get("retry-after"),
             )
 
-    def _accepted(self, request: Request, reply: Reply) -> Reply:
+    def accepted(self, request: Request, reply: Reply) -> Reply:
         """Return a good answer, and word any other."""
         if httpx.codes.is_success(reply.status):
             return reply
