@@ -1,13 +1,17 @@
 """How a verb reaches the control plane: its address, token and patience, from the settings."""
 
+import time
 from typing import TYPE_CHECKING
 
 from rollout.errors import Problem, WrongSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from rollout.client.connection import Connection, Patience
     from rollout.client.control_plane import ControlPlane
+    from rollout.client.outcomes import OutcomesDoor
     from rollout.settings.settings import Settings
 
 MAXIMUM_TOKEN_BYTES = 4096
@@ -15,11 +19,31 @@ MAXIMUM_TOKEN_BYTES = 4096
 
 def control_plane(settings: "Settings") -> "ControlPlane":
     """Return the control plane that the settings name, not asked anything yet."""
-    from rollout.client.connection import Connection
+    from rollout.client.connection import Patience
     from rollout.client.control_plane import ControlPlane
 
-    connection = Connection(settings.control_url, token=token(settings), timeout_s=settings.control_timeout_s)
-    return ControlPlane(connection)
+    return ControlPlane(_connection(settings, Patience(), time.sleep))
+
+
+def outcomes_door(
+    settings: "Settings", patience: "Patience", sleep: "Callable[[float], None]" = time.sleep
+) -> "OutcomesDoor":
+    """Return the door for outcomes of the control plane that the settings name."""
+    from rollout.client.outcomes import OutcomesDoor
+
+    return OutcomesDoor(_connection(settings, patience, sleep))
+
+
+def _connection(settings: "Settings", patience: "Patience", sleep: "Callable[[float], None]") -> "Connection":
+    from rollout.client.connection import Connection
+
+    return Connection(
+        settings.control_url,
+        token=token(settings),
+        timeout_s=settings.control_timeout_s,
+        sleep=sleep,
+        patience=patience,
+    )
 
 
 def token(settings: "Settings") -> str | None:

@@ -11,11 +11,11 @@ import click
 from rollout.cli.entries import entry, row
 from rollout.cli.invocation import Invocation, pass_invocation
 from rollout.cli.output import output_option, print_json, print_table, write
+from rollout.cli.progress import progress
 from rollout.cli.root import Group, epilog
 from rollout.errors import ControlPlaneFailed, ExitCode, NotReadable, Problem
 
 if TYPE_CHECKING:
-    from rollout.settings.settings import Color
     from rollout.store.counts import Counts
 
 BUSY_S = 30.0
@@ -105,7 +105,7 @@ def check(invocation: Invocation, folder: Path, output: str | None) -> int:
     from rollout.lake.engine import connect
 
     within = _lake(folder)
-    with _counts(folder) as counts, _progress("reading", invocation.color) as on_read:
+    with _counts(folder) as counts, progress("reading", invocation.color) as on_read:
         faults = checkup.check(
             connect(),
             within,
@@ -147,7 +147,7 @@ def compact(invocation: Invocation, folder: Path) -> None:
             raise NotReadable(Problem(str(folder), "there is no control database here", remedy))
         compactor = Compactor(within, counts.cursors, now_s=time.time)
         made = 0
-        with _progress("merging", invocation.color) as on_merged:
+        with progress("merging", invocation.color) as on_merged:
             while merged := _step(compactor.step, on_merged):
                 made += merged
     write(f"made {made} file{'' if made == 1 else 's'}\n" if made else "nothing to merge\n")
@@ -197,22 +197,3 @@ def _counts(folder: Path) -> "Iterator[Counts | None]":
 
 def _by_log(counts: "Counts") -> Mapping[tuple[str, str, str], int]:
     return {(kind, node, log): cursor for kind, node, log, cursor in counts.cursors()}
-
-
-@contextmanager
-def _progress(doing: str, color: "Color") -> "Iterator[Callable[[int, int], object]]":
-    """Show on a terminal how far it is; elsewhere say nothing."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    from rollout.cli.output import moves_cursor, wants_color
-
-    console = Console(stderr=True)
-    if not (console.is_terminal and moves_cursor()):
-        yield lambda _done, _all: None
-        return
-    console.no_color = not wants_color(color, on_terminal=True)
-    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, all_: bar.update(task, completed=done, total=all_)

@@ -18,6 +18,7 @@ VERBS: Mapping[str, str] = {
     "lake": "rollout.cli.lake",
     "lint": "rollout.cli.lint",
     "nodes": "rollout.cli.nodes",
+    "outcomes": "rollout.cli.outcomes",
     "plan": "rollout.cli.plan",
     "proxy": "rollout.cli.proxy",
     "report": "rollout.cli.report",
