@@ -164,11 +164,11 @@ def test_at_the_limit_the_newest_is_dropped_and_counted_and_the_oldest_arrives(t
         assert node.recorder.losses.all() == (expected,)
         assert node.recorder.unsent_bytes() == len(as_lines(first))
     with control_plane(tmp_path) as (house, address), opened(tmp_path, address, limit) as node:
-        assert house.counts.rows_lost(Run("other", 7), since_us=0) is None
+        assert not house.counts.lost(Run("other", 7), since_us=0)
         assert node.step()
         check(house, first)
-        assert house.counts.rows_lost(Run("other", 7), since_us=0) == 10
-        assert house.counts.rows_lost(RUN, since_us=0) is None
+        assert [one.rows for one in house.counts.lost(Run("other", 7), since_us=0)] == [10]
+        assert not house.counts.lost(RUN, since_us=0)
         assert node.recorder.losses.all() == (expected,)
 
 
@@ -201,24 +201,24 @@ def test_what_reaches_the_intake_is_never_dropped(tmp_path: Path) -> None:
 
 def test_what_is_lost_is_told_before_anything_more_is_promised(tmp_path: Path) -> None:
     kinds = (Kind.EXPOSURES,)
-    seen: list[tuple[int | None, int | None]] = []
+    seen: list[tuple[int | None, tuple[int, ...]]] = []
     with control_plane(tmp_path) as (house, address):
 
         def look(_: Point) -> None:
             mark = house.counts.watermark(2 * NOW_US, kinds=kinds, is_fast=False)
-            seen.append((mark, house.counts.rows_lost(RUN, since_us=0)))
+            seen.append((mark, tuple(one.rows for one in house.counts.lost(RUN, since_us=0))))
 
         clock = [NOW_US]
         with recorder(tmp_path, address, now_us=lambda: clock[0], reached=look) as (hand, _):
             write(tmp_path, as_lines(requests(0, 10)))
             assert hand.step()
-            assert (NOW_US - LAG_US, None) in seen
+            assert (NOW_US - LAG_US, ()) in seen
             (tmp_path / "access.log").write_bytes(as_lines(requests(10, 2)))
             seen.clear()
             clock[0] += 1_000_000
             assert hand.step()
-        assert {lost for _, lost in seen} == {0}, "before the first byte of what follows"
-        assert seen[-1] == (clock[0] - LAG_US, 0)
+        assert {lost for _, lost in seen} == {(0,)}, "before the first byte of what follows"
+        assert seen[-1] == (clock[0] - LAG_US, (0,))
 
 
 def test_a_torn_end_that_the_writer_cuts_off_when_it_begins_again_is_no_loss(tmp_path: Path) -> None:

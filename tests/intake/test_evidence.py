@@ -22,6 +22,7 @@ from rollout.domain.evidence import ArmEvidence, ClosedFractions, Evidence, Limi
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.judge import FALLBACK, Patience, judge
 from rollout.domain.policy import Hold, Policy, Step
+from rollout.domain.quality import Told as ToldRows
 from rollout.domain.records import Run
 from rollout.domain.verdict import Finding, Judgement
 from rollout.intake.evidence import RecordedEvidence
@@ -516,8 +517,11 @@ def test_a_healthy_candidate_is_proven_in_a_whole_look(blocks: int) -> None:
 def test_while_records_of_a_run_are_lost_nothing_is_proven_and_harm_is_still_seen(owner: Run | None) -> None:
     lost = [Lost(owner, Kind.EXPOSURES, rows=0, to_us=MIDNIGHT_US + MINUTE_US)]
     healthy = judged(0.01, 0.3, blocks=1, lost=lost)
-    assert not healthy.evidence_is_fresh
-    assert not {Finding.BETTER, Finding.SAFE} & {verdict.finding for verdict in healthy.verdicts}
+    assert {verdict.finding for verdict in healthy.verdicts} == {Finding.MISSING}
+    assert {verdict.why for verdict in healthy.verdicts} == {
+        "node-1 lost records (exposures: nobody knows how many), and they may be this run's"
+    }
+    assert not any(healthy.latches.values()), "nothing is proven by the rest"
     failing = judged(0.30, 0.1, blocks=1, lost=lost)
     harmed = {verdict.metric for verdict in failing.verdicts if verdict.finding is Finding.HARMED}
     assert harmed == {"errors", "p99"}
@@ -543,8 +547,9 @@ def test_a_node_tells_its_sums_again_and_again_and_they_never_fall() -> None:
         counts = here.house.counts
         for rows, node in ((5, "node-1"), (5, "node-1"), (2, "node-1"), (7, "node-2")):
             counts.note_losses(node, [Lost(RUN, Kind.EXPOSURES, rows, NOW_US + MINUTE_US)], NOW_US)
-        assert counts.rows_lost(RUN, since_us=NOW_US) == 12
-        assert counts.rows_lost(RUN, since_us=NOW_US + 1) is None, "a clock ahead marks nothing to come"
+        told = {(one.kind, one.node): one.rows for one in counts.lost(RUN, since_us=NOW_US)}
+        assert told == {(Kind.EXPOSURES, "node-1"): 5, (Kind.EXPOSURES, "node-2"): 7}
+        assert not counts.lost(RUN, since_us=NOW_US + 1), "a clock ahead marks nothing to come"
         assert counts.incomplete(RUN) == {}, "the fast counts lack nothing of what was filed"
 
 
@@ -571,3 +576,68 @@ def test_a_mark_from_the_future_is_cut_at_the_present_and_falls_when_the_clock_i
         assert tell(NOW_US + 5, NOW_US + 10) == NOW_US + 5
         (mark,) = counts.nodes()
         assert mark.seen_us == NOW_US + 10, "or a silent node would be thought alive for an hour"
+
+
+def test_records_that_left_the_lake_hold_every_metric_by_their_bytes_until_they_are_back() -> None:
+    run = experiment()
+    with place(run) as here:
+        here.file([request_at(2), request_at(3, unit="v", code=500)])
+        here.filed_until(NOW_US)
+        assert {one.why for one in judge(run, here.look(run, NOW_US), NOW_US, PATIENCE).verdicts} == {None}
+        (path,) = (here.house.folder / "lake" / Kind.EXPOSURES).glob("*.parquet")
+        content, later_us = path.read_bytes(), NOW_US + 20 * SECOND_US
+        path.unlink()
+        lacking = judge(run, here.look(run, later_us), later_us, PATIENCE)
+        size = here.house.counts.cursor("node-1", LOG)
+        what = (
+            f"the bytes 0 to {size:,} of node-1's exposures, log {LOG[:8]}, were handed in and are in no file"
+        )
+        assert {one.why for one in lacking.verdicts} == {f"{what} of the lake"}
+        assert {one.finding for one in lacking.verdicts} == {Finding.MISSING}
+        path.write_bytes(content)
+        later_us += 20 * SECOND_US
+        assert {one.why for one in judge(run, here.look(run, later_us), later_us, PATIENCE).verdicts} == {
+            None
+        }
+
+
+def test_a_look_says_how_far_each_source_has_come_and_which_holds_it() -> None:
+    run = experiment()
+    with place(run) as here:
+        here.file([request_at(2)])
+        here.filed_until(NOW_US)
+        quality = here.look(run, NOW_US).quality
+        assert {(one.name, one.kind): one.watermark_us for one in quality.feeds} == {
+            ("node-1", Kind.EXPOSURES): NOW_US,
+            ("app-1", Kind.OUTCOMES): NOW_US,
+        }
+        later_us = NOW_US + 5 * MINUTE_US
+        here.proxies_until(later_us)
+        late = judge(run, here.look(run, later_us), later_us, PATIENCE)
+        assert late.held_by == "the outcomes of app-1 are filed up to 300 s ago"
+
+
+def test_units_in_two_arms_are_told_beside_all_of_them() -> None:
+    run = experiment()
+    with place(run) as here:
+        two = [request_at(2, unit="u", route=f"ranker/{arm}/1") for arm in ("control", "candidate1")]
+        here.file([*two, request_at(3, unit="v", route="ranker/control/1")])
+        here.filed_until(NOW_US)
+        quality = here.look(run, NOW_US).quality
+        assert (quality.units, quality.two_armed) == (2, 1)
+
+
+def test_a_look_counts_rows_that_came_again_and_rows_that_no_metric_of_the_type_can_use() -> None:
+    run = experiment()
+    told = [
+        histories.Told("u", "bought", BEGIN_US + 5 * SECOND_US, value, key)
+        for value, key in ((1, "a"), (1, "a"), (0, "a"), (7, "b"), (-1, "c"))
+    ]
+    with place(run) as here:
+        here.file([request_at(2, unit="u"), request_at(3, unit="v")], told)
+        here.filed_until(NOW_US)
+        quality = here.look(run, NOW_US).quality
+        assert quality.told == {"bought": ToldRows(rows=5, repeated=1, conflicting=1, wrong_value=2)}
+        reports = quality.reports["bought"]
+        assert (reports.units.sum(), reports.reporting.sum()) == (2, 1)
+        assert reports.first_us <= BEGIN_US + 2 * SECOND_US < reports.first_us + 600 * SECOND_US

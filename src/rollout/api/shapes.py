@@ -130,6 +130,7 @@ def look_answer(entry: Entry) -> LookAnswer:
         at=moment(entry.at_us),
         watermark=None if entry.watermark_us is None else moment(entry.watermark_us),
         evidence_is_fresh=judgement.evidence_is_fresh,
+        held_by=judgement.held_by,
         split_holds=judgement.split_holds,
         units_in_step=judgement.units_in_step,
         verdicts=tuple(
@@ -162,6 +163,7 @@ def verdict_answer(policy: Policy, verdict: Verdict) -> VerdictAnswer:
         else (_finite(verdict.interval[0]), _finite(verdict.interval[1])),
         is_immature=verdict.is_immature,
         is_outage=verdict.is_outage,
+        why=verdict.why,
     )
 
 

@@ -89,10 +89,11 @@ def headline(experiment: "ExperimentAnswer", now: datetime) -> list[str]:
     if experiment.look is not None:
         look = experiment.look
         age = "none" if look.watermark is None else words.duration((now - look.watermark).total_seconds())
-        stale = "" if look.evidence_is_fresh else ", too old for this step"
+        stale = words.staleness(look)
         lines.append(f"units: {words.units(look.units_in_step)}; age of evidence: {age}{stale}")
         if not look.split_holds:
             lines.append("units do not fall to the arms as split: no comparison can be trusted")
+        lines += [f"{_named(one)}: {one.why}" for one in look.verdicts if one.why is not None]
     return lines
 
 

@@ -79,11 +79,10 @@ def _present(experiment: "ExperimentAnswer") -> "Iterator[str]":
 
 
 def _look(look: "LookAnswer") -> "Iterator[str]":
-    from rollout.cli.words import moment, units, verdict_sentence
+    from rollout.cli.words import moment, staleness, units, verdict_sentence
 
     reach = "no evidence yet" if look.watermark is None else f"evidence up to {moment(look.watermark)}"
-    fresh = "" if look.evidence_is_fresh else ", which is too old for this step"
-    yield f"  units in this step: {units(look.units_in_step)}; {reach}{fresh}"
+    yield f"  units in this step: {units(look.units_in_step)}; {reach}{staleness(look)}"
     if not look.split_holds:
         yield "  units do not fall to the arms as split: no comparison can be trusted"
     for verdict in look.verdicts:

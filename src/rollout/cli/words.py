@@ -9,6 +9,7 @@ if TYPE_CHECKING:
         DecisionAnswer,
         EntryAnswer,
         ExperimentAnswer,
+        LookAnswer,
         VerdictAnswer,
         WishAnswer,
     )
@@ -122,6 +123,14 @@ def interval(verdict: "VerdictAnswer") -> str:
     return f"{_number(verdict, low)} … {_number(verdict, high)}"
 
 
+def staleness(look: "LookAnswer") -> str:
+    """Say that the evidence is too old, and who holds it up; nothing while it is fresh."""
+    if look.evidence_is_fresh:
+        return ""
+    held = "" if look.held_by is None else f": {look.held_by}"
+    return f", too old for this step{held}"
+
+
 def verdict_sentence(verdict: "VerdictAnswer") -> str:
     """Say what is known of one metric, and how far its proof has come."""
     named = verdict.metric if verdict.candidate is None else f"{verdict.candidate}: {verdict.metric}"
@@ -129,9 +138,11 @@ def verdict_sentence(verdict: "VerdictAnswer") -> str:
 
 
 def _clauses(verdict: "VerdictAnswer") -> Iterable[str]:
+    if verdict.why is not None:
+        yield verdict.why
     if verdict.estimate is None:
-        waits = "no window can have closed yet" if verdict.is_immature else "not measured"
-        yield waits
+        if verdict.why is None:
+            yield "no window can have closed yet" if verdict.is_immature else "not measured"
         return
     limit = verdict.limit
     if verdict.scale.value == "value":

@@ -81,6 +81,7 @@ class VerdictAnswer(Answer):
     interval: tuple[float | None, float | None] | None = None
     is_immature: bool = False
     is_outage: bool = False
+    why: str | None = Field(None, description="Why it is missing, or why nothing may be proven of it.")
 
 
 class LookAnswer(Answer):
@@ -89,6 +90,7 @@ class LookAnswer(Answer):
     at: AwareDatetime
     watermark: AwareDatetime | None = Field(None, description="Up to when the evidence reaches.")
     evidence_is_fresh: bool
+    held_by: str | None = Field(None, description="Which source is too far behind, where that is known.")
     split_holds: bool
     units_in_step: tuple[int, ...] = Field(
         description="Units since the step began: the control's, then each candidate's."

@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 
 from rollout.domain.policy import Policy
+from rollout.domain.quality import NOTHING_ASKED, Quality
 from rollout.stats.arrays import BoolArray, FloatArray, IntArray
 from rollout.stats.moments import JointMoments
 
@@ -193,6 +194,8 @@ class Evidence:
     """Which arms each stratum's units fall to, [..., stratum, arm]; nothing when it is all of them."""
     lag_us: Counts = 0
     """By how much a replicate's watermarks lie behind those above, [...]."""
+    quality: Quality = NOTHING_ASKED
+    """What is known of the records that all this was counted from."""
 
 
 def nothing_known(policy: Policy) -> Evidence:

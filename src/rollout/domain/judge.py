@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from rollout.domain.doubt import doubt, held_by
 from rollout.domain.evidence import ArmEvidence, Evidence
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.look import Patience, looks
@@ -41,10 +42,19 @@ def judge_many(
     if any(one.policy is not policy and one.policy != policy for one in experiments):
         raise ValueError("experiments: must all have the same policy")
     seen = looks(experiments, evidence, now_us, patience)
+    asked = [(question, doubt(question, evidence.quality)) for question in questions(policy)]
+    reasons = evidence.quality.unmeasured
     answers = [
-        Answer(question, arm, _measured(policy, question, evidence.arms[arm - 1]), is_asked)
+        Answer(
+            question,
+            arm,
+            _measured(policy, question, evidence.arms[arm - 1]),
+            is_asked,
+            doubted,
+            reasons.get(question.name),
+        )
         for arm, is_judged in enumerate(_judged(experiments), start=1)
-        for question in questions(policy)
+        for question, doubted in asked
         # After the promotion only limits stay armed.
         if (is_asked := is_judged & (~seen.is_watching | question.is_limit)).any()
     ]
@@ -60,6 +70,7 @@ def judge_many(
         seen.is_fresh.tolist(),
         np.broadcast_to(evidence.units_in_step, (len(experiments), policy.arms)).tolist(),
     )
+    held = held_by(policy, evidence.quality, now_us, stale_after_us=patience.stale_after_us)
     return tuple(
         Judgement(
             verdicts=verdicts,
@@ -70,6 +81,7 @@ def judge_many(
             latches=latches,
             observed=observed,
             mirrors=mirrors,
+            held_by=None if is_fresh else held,
         )
         for verdicts, observed, latches, mirrors, mismatch, holds, is_fresh, units in zip(
             *columns, strict=True

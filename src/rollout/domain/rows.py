@@ -33,6 +33,15 @@ class Answer:
     arm: int
     found: Measured | Polled | None
     is_asked: BoolArray
+    doubt: str | None = None
+    """Why nothing may be proven of it, whatever was measured."""
+    unmeasured: str | None = None
+    """Why it was not measured, if it was not."""
+
+    @property
+    def why_missing(self) -> str | None:
+        """The reason to show beside a missing answer."""
+        return self.doubt or self.unmeasured
 
     @property
     def is_absent(self) -> Flags:
@@ -83,13 +92,15 @@ class Writer:
                 return self._absent(answer)
 
     def _is_missing(self, answer: Answer) -> BoolArray:
+        if answer.doubt is not None:
+            return np.ones(self._harm_bar.shape, dtype=np.bool_)
         return np.asarray(answer.is_absent & self._seen.are_due(answer.question.window_s))
 
     def _absent(self, answer: Answer) -> Row:
         """Return unclear while no window can have closed yet, and missing from then on."""
         name, needs_proof = answer.question.name, answer.question.needs_proof
         early = Verdict(name, Finding.UNCLEAR, answer.arm, is_immature=True, needs_proof=needs_proof)
-        late = Verdict(name, Finding.MISSING, answer.arm, needs_proof=needs_proof)
+        late = Verdict(name, Finding.MISSING, answer.arm, needs_proof=needs_proof, why=answer.why_missing)
         return _row(answer, [late if missing else early for missing in self._is_missing(answer).tolist()])
 
     def _polled(self, answer: Answer, found: Polled) -> Row:
@@ -111,6 +122,7 @@ class Writer:
                 estimate=value,
                 is_immature=is_immature and code == _UNCLEAR,
                 needs_proof=answer.question.needs_proof,
+                why=answer.why_missing if code == _MISSING else None,
             )
             for code, value, is_immature in zip(*columns, strict=True)
         ]
@@ -149,6 +161,7 @@ class Writer:
             "is_outage": self._flags(found.is_outage),
             "needs_proof": repeat(question.needs_proof),
             "bound": self._known(worst, found.interval.known),
+            "why": self._reasons(answer, codes),
         }
         # In the order of the fields: a name for each of a million values would cost a third of their making.
         return list(map(Verdict, *(columns[name] for name in _FIELDS)))
@@ -160,6 +173,12 @@ class Writer:
         is_good = proven & ~np.asarray(found.is_outage) & ~np.asarray(found.is_empty)
         finding = np.where(missing, _MISSING, np.where(is_good, good, _UNCLEAR))
         return np.where(found.log_e_harm >= self._harm_bar, _HARMED, finding)
+
+    def _reasons(self, answer: Answer, codes: IntArray) -> Iterable[str | None]:
+        """Return why each is missing; a doubt also stands beside harm, which it never hides."""
+        if answer.why_missing is None or answer.doubt is not None:
+            return repeat(answer.doubt)
+        return [answer.why_missing if code == _MISSING else None for code in codes.tolist()]
 
     def _intervals(self, interval: Interval) -> list[tuple[float, float] | None]:
         ends = (self._floats(interval.lower), self._floats(interval.upper), self._flags(interval.known))

@@ -41,6 +41,8 @@ class Verdict:
     """Whether a promotion waits for its proof; a guardrail without a margin only must not be harmed."""
     bound: float | None = None
     """The worse end of the interval, counted so that more is better."""
+    why: str | None = None
+    """Why it is missing, or why nothing may be proven of it, where that is known."""
 
     @property
     def is_proven(self) -> bool:
@@ -103,6 +105,8 @@ class Judgement:
     """What is only reported: never an alarm, never in the way."""
     mirrors: tuple[MirrorVerdict, ...] = ()
     """One for each candidate whose shadow was asked about, while copies are sent."""
+    held_by: str | None = None
+    """Which source keeps the evidence from being fresh, where that is known."""
 
     def first(self, finding: Finding) -> Verdict | None:
         """Return the first verdict with this finding, in the policy's order."""

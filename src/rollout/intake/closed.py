@@ -14,6 +14,7 @@ from rollout.domain.experiment import Experiment
 from rollout.domain.judge import Patience
 from rollout.domain.metric import Metric, MetricType, Source
 from rollout.domain.policy import Policy
+from rollout.domain.quality import Gap
 from rollout.domain.question import FALLBACK, fallback_window_s
 from rollout.domain.records import Run
 from rollout.lake.accounts.accounts import Accounts
@@ -62,6 +63,10 @@ class Closed:
     rates: Mapping[str, Rates] = field(default_factory=dict)
     received: Mapping[str, Received] = field(default_factory=dict)
     """By outcome: how often one came again."""
+    units: int = 0
+    """Distinct units, with those in two arms."""
+    gaps: tuple[Gap, ...] = ()
+    """What the lake lacked when it was asked."""
 
 
 class ClosedUnits:
@@ -146,6 +151,7 @@ def _closed(
         sums=sums,
         rates=rates,
         received={name: outcomes[name].received for name in sorted(accounts.asked.metrics)},
+        units=accounts.units,
     )
 
 

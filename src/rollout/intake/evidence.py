@@ -21,6 +21,7 @@ from rollout.intake import sums
 from rollout.intake.beside import Beside, Heard
 from rollout.intake.closed import Closed, ClosedUnits, Marks, nobody
 from rollout.intake.fast_evidence import FastEvidence
+from rollout.intake.records import Records
 from rollout.lake.accounts.books import Books
 from rollout.lake.accounts.totals import ClosedSums
 from rollout.lake.segments import Kind
@@ -49,7 +50,7 @@ class RecordedEvidence:
         workers: Workers | None = None,
     ) -> None:
         self._counts, self._closed = counts, ClosedUnits(books, patience)
-        self._fast = FastEvidence(counts)
+        self._fast, self._records = FastEvidence(counts), Records(counts, books.folder)
         self._beside = Beside[Closed](Threads() if workers is None else workers)
 
     def observe(self, experiment: Experiment, now_us: int) -> Observed:
@@ -78,6 +79,7 @@ class RecordedEvidence:
             units_in_step=np.zeros(policy.arms, dtype=np.int64) if closed is None else closed.units_in_step,
             arms=arms,
             enrolled_arms=over,
+            quality=self._records.quality(experiment, run, closed),
         )
         return Observed(evidence, problems)
 
@@ -86,18 +88,19 @@ class RecordedEvidence:
         return self._beside.finish(within_s)
 
     def _heard(self, experiment: Experiment, run: Run, now_us: int) -> Heard[Closed]:
-        # Of what a node lost nothing will ever be filed: no unit closes, and only harm is still seen.
-        is_whole = self._counts.rows_lost(run, since_us=experiment.started_us) is None
         marks = Marks(
-            proxy_us=self._counts.watermark(now_us, kinds=_PROXY, is_fast=False) if is_whole else None,
-            joined_us=self._counts.watermark(now_us, kinds=_BOTH, is_fast=False) if is_whole else None,
+            proxy_us=self._counts.watermark(now_us, kinds=_PROXY, is_fast=False),
+            joined_us=self._counts.watermark(now_us, kinds=_BOTH, is_fast=False),
         )
         # What the questions ask about; the answer to another step's says nothing about this one's units.
         stopped = tuple(sorted(experiment.stopped.items()))
-        fits = (experiment.revision, experiment.step_entered_us, experiment.balanced_us, stopped, is_whole)
-        return self._beside.newest(
-            experiment.uid, fits, lambda: self._closed.ask(experiment, run, marks, {}, now_us), now_us
-        )
+        fits = (experiment.revision, experiment.step_entered_us, experiment.balanced_us, stopped)
+
+        def ask() -> Closed:
+            closed = self._closed.ask(experiment, run, marks, {}, now_us)
+            return replace(closed, gaps=self._records.gaps(experiment, now_us))
+
+        return self._beside.newest(experiment.uid, fits, ask, now_us)
 
 
 def _mark(experiment: Experiment, closed: Closed | None) -> int | None:

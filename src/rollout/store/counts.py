@@ -9,6 +9,7 @@ from typing import Final, Protocol, TypeVar
 
 from sqlalchemy import Connection, text
 
+from rollout.domain.quality import Feed, Loss
 from rollout.domain.records import MINUTE_US, Digest, RatioSums, Run, Tally, Threshold
 from rollout.store import error_counts, losses, marks, tallies, window_counts
 from rollout.store.database import Database
@@ -178,10 +179,22 @@ class Counts:
                 run_id = ANYBODYS if one.run is None else _run_id(connection, one.run)
                 losses.note(connection, run_id, node, one, now_us)
 
-    def rows_lost(self, run: Run, *, since_us: int) -> int | None:
-        """Return how many records a run is known to lack, which may be 0; None while it lacks none."""
+    def lost(self, run: Run, *, since_us: int) -> tuple[Loss, ...]:
+        """Return which records a run is known to lack, or may lack; empty while it lacks none."""
         with self._database.read() as connection:
-            return losses.rows_lost(connection, _known_id(connection, run), since_us=since_us)
+            return losses.lost_of(connection, _known_id(connection, run), since_us=since_us)
+
+    def feeds(self) -> tuple[Feed, ...]:
+        """Return every source that holds a watermark, and how far it has come."""
+        return tuple(
+            Feed(one.node, one.kind, one.watermark_us or None, one.seen_us, one.bad_lines)
+            for one in self.nodes()
+        )
+
+    def filed(self) -> tuple[tuple[str, str, str, int, int], ...]:
+        """Return (kind, node, log, cursor, when it last moved) of every log."""
+        with self._database.read() as connection:
+            return marks.filed(connection)
 
     def _count(self, connection: Connection, digest: Digest, bounds: Bounds) -> None:
         for run, minutes in _by_run(digest.tallies).items():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from rollout.domain.quality import Loss
 from rollout.domain.records import Run
 from rollout.store.sql import RECORDS
 
@@ -47,13 +48,18 @@ def note(connection: Connection, run_id: int, node: str, lost: Lost, now_us: int
     )
 
 
-def rows_lost(connection: Connection, run_id: int, *, since_us: int) -> int | None:
-    """Return how many rows of a run are known to be lost, which may be 0; None while nothing was lost."""
+def lost_of(connection: Connection, run_id: int, *, since_us: int) -> tuple[Loss, ...]:
+    """Return what each node lost that is, or may be, a run's, by kind and node."""
     found = connection.execute(
         text(
-            "SELECT sum(left_out) FROM incomplete "
-            "WHERE run_id IN (:run, :anybodys) AND what LIKE :records AND since_us >= :since"
+            "SELECT what, sum(left_out), max(since_us) FROM incomplete "
+            "WHERE run_id IN (:run, :anybodys) AND what LIKE :records AND since_us >= :since "
+            "GROUP BY what ORDER BY what"
         ),
         {"run": run_id, "anybodys": ANYBODYS, "records": f"{RECORDS} %", "since": since_us},
-    ).scalar_one()
-    return None if found is None else int(found)
+    )
+    losses = []
+    for what, rows, to_us in found:
+        _, kind, node = what.split(" ", 2)
+        losses.append(Loss(kind, node, int(rows), int(to_us)))
+    return tuple(losses)

@@ -39,6 +39,12 @@ def cursors(connection: Connection) -> list[tuple[str, str, str, int]]:
     return [(kind, node, log, position) for kind, node, log, position in rows]
 
 
+def filed(connection: Connection) -> tuple[tuple[str, str, str, int, int], ...]:
+    """Return (kind, node, log, cursor, when it last moved) of every log."""
+    rows = connection.execute(text("SELECT kind, node, log, position, updated_us FROM log_cursor"))
+    return tuple((kind, node, log, position, at_us) for kind, node, log, position, at_us in rows)
+
+
 def advance(connection: Connection, row: LogCursorRow) -> None:
     """Move a cursor."""
     connection.execute(put(LogCursorRow), row.model_dump())

@@ -86,6 +86,11 @@ class Books:
                 for (run, since_us), one in self._accounts.items()
             }
 
+    @property
+    def folder(self) -> Path:
+        """Where the segments lie."""
+        return self._folder
+
     def forget(self) -> None:
         """Give up everything: the next question is answered from the files again."""
         with self._turn:

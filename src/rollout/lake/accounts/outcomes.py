@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from rollout.lake.accounts.sets import distinct
+from rollout.lake.outcomes import MICRO
 from rollout.stats.arrays import BoolArray, IntArray
 
 _TIMES: Final = 2
@@ -53,6 +54,11 @@ class Received:
     """Rows beyond the first of their key."""
     conflicting: int = 0
     """Of these, contents that differ from those of the key's other rows."""
+    not_binary: int = 0
+    """Contents that are neither 0 nor 1; the three that follow are what one type or another cannot use."""
+    not_whole: int = 0
+    """No whole number, or a negative one."""
+    negative: int = 0
 
 
 class Outcomes:
@@ -87,6 +93,9 @@ class Outcomes:
             seen.rows + rows,
             seen.repeated + rows - fresh_keys,
             seen.conflicting + len(fresh) - fresh_keys,
+            seen.not_binary + int((~np.isin(fresh.value_u, (0, MICRO))).sum()),
+            seen.not_whole + int(((fresh.value_u < 0) | (fresh.value_u % MICRO != 0)).sum()),
+            seen.negative + int((fresh.value_u < 0).sum()),
         )
         self._put(fresh)
         return distinct(fresh.unit)
