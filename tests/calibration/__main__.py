@@ -17,6 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tests.calibration import page, power, running
 from tests.calibration.registry import all_traps
 from tests.calibration.trap import Finding, Trap
+from tests.pipeline import page as pipeline_page
+from tests.pipeline import traps as pipeline_traps
 from tests.simulate.null_page import kept
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -26,16 +28,16 @@ BAD_USAGE = 2
 def main(arguments: Sequence[str] | None = None, traps: tuple[Trap, ...] | None = None) -> int:
     """Run the traps; return 0 when every wrong way failed and ours held, 1 when not, 2 for a bad `--only`."""
     options = _options(arguments)
-    known = all_traps() if traps is None else traps
+    known = _known(options) if traps is None else traps
     chosen = tuple(trap for trap in known if options.only is None or trap.number in options.only)
     if unknown := sorted(set(options.only or ()) - {trap.number for trap in known}):
         sys.stderr.write(f"--only: no trap {unknown[0]}; there are {known[0].number} to {known[-1].number}\n")
         return BAD_USAGE
     whole = traps is None and options.only is None and not options.short
-    found = _run(chosen, with_studies=whole, short=options.short, jobs=options.jobs)
+    found = _run(chosen, options, with_studies=whole and not options.pipeline)
     _print(found, options.output)
     if whole:
-        _write(found)
+        (_write_pipeline if options.pipeline else _write)(found)
     return 0 if found.passed else 1
 
 
@@ -53,7 +55,22 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--jobs", type=_workers, default=2, help="worker processes (default 2; 1 runs in this process)"
     )
+    parser.add_argument(
+        "--pipeline",
+        action="store_true",
+        help="run them through the whole pipeline instead: an hour or more in full, a section of the page",
+    )
+    parser.add_argument(
+        "--resume",
+        type=Path,
+        metavar="FOLDER",
+        help="keep every batch there, and do not run again what it holds; another code needs another folder",
+    )
     return parser.parse_args(arguments)
+
+
+def _known(options: argparse.Namespace) -> tuple[Trap, ...]:
+    return all_traps(pipeline_traps) if options.pipeline else all_traps()
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -66,7 +83,7 @@ def _workers(text: str) -> int:
     return int(text)
 
 
-def _run(traps: tuple[Trap, ...], *, with_studies: bool, short: bool, jobs: int) -> running.Run:
+def _run(traps: tuple[Trap, ...], options: argparse.Namespace, *, with_studies: bool) -> running.Run:
     studies = power.STUDIES if with_studies else ()
     columns = (
         TextColumn("{task.description:<56.56}"),
@@ -75,12 +92,14 @@ def _run(traps: tuple[Trap, ...], *, with_studies: bool, short: bool, jobs: int)
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("calibrating", total=running.size(traps, studies, short=short))
+        task = progress.add_task("calibrating", total=running.size(traps, studies, short=options.short))
 
         def step(title: str) -> None:
             progress.update(task, advance=1, description=title)
 
-        return running.run(traps, studies, short=short, jobs=jobs, step=step)
+        return running.run(
+            *(traps, studies), short=options.short, jobs=options.jobs, step=step, kept=options.resume
+        )
 
 
 def _print(found: running.Run, output: str) -> None:
@@ -112,9 +131,15 @@ def _write(found: running.Run) -> None:
     DOCS.mkdir(exist_ok=True)
     (DOCS / "calibration.svg").write_text(chart.drawn(found.findings), encoding="utf-8")
     file = DOCS / "calibration.md"
-    # Whole policies have a command of their own: `python -m tests.simulate`.
-    policies = kept(file.read_text(encoding="utf-8")) if file.exists() else ""
-    file.write_text(page.written(found) + policies, encoding="utf-8")
+    # The pipeline is run on request, whole policies by a command of their own: `python -m tests.simulate`.
+    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    file.write_text(page.written(found) + pipeline_page.kept(before) + kept(before), encoding="utf-8")
+
+
+def _write_pipeline(found: running.Run) -> None:
+    file = DOCS / "calibration.md"
+    text = pipeline_page.section(found.findings)
+    file.write_text(pipeline_page.with_section(file.read_text(encoding="utf-8"), text), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
 
+from tests.calibration import keeping
 from tests.calibration.study import Study, Table, run_study
 from tests.calibration.trap import Claim, Finding, Trap, World, judged, run_batch
 
@@ -37,22 +41,32 @@ class _Batch:
     number: int
 
 
+_Result: TypeAlias = tuple[Claim, ...] | Table
+_Doing: TypeAlias = Callable[[_Batch | Study], _Result]
+
+
 def size(traps: Iterable[Trap], studies: Iterable[Study], *, short: bool) -> int:
     """Return how many steps a run takes: one per batch, one per study."""
     return sum(1 for _ in _batches(traps, short=short)) + sum(1 for _ in studies)
 
 
-def run(
-    traps: tuple[Trap, ...], studies: tuple[Study, ...], *, short: bool, jobs: int, step: Progress
+def run(  # noqa: PLR0913 (each is one thing that a caller chooses)
+    traps: tuple[Trap, ...],
+    studies: tuple[Study, ...],
+    *,
+    short: bool,
+    jobs: int,
+    step: Progress,
+    kept: Path | None = None,
 ) -> Run:
-    """Return all findings and tables, in the order of traps and studies; `step` hears of every step."""
+    """Return all findings and tables, in the order of traps and studies; `step` hears of every step.
+
+    With a folder to keep batches in, those that it holds already are not run again.
+    """
     batches = list(_batches(traps, short=short))
     work: list[_Batch | Study] = [*studies, *batches]
-    results = (
-        _in_turn(work, short=short, step=step)
-        if jobs == 1
-        else _in_parallel(work, jobs, short=short, step=step)
-    )
+    do = partial(_do, short=short, kept=kept)
+    results = _in_turn(work, do, step=step) if jobs == 1 else _in_parallel(work, do, jobs, step=step)
     tables, claims = results[: len(studies)], results[len(studies) :]
     found = Run(tables=[table for table in tables if isinstance(table, Table)])
     for trap in traps:
@@ -74,34 +88,36 @@ def _batches(traps: Iterable[Trap], *, short: bool) -> Iterator[_Batch]:
                 yield _Batch(trap, world, number)
 
 
-def _in_turn(work: list[_Batch | Study], *, short: bool, step: Progress) -> list[tuple[Claim, ...] | Table]:
-    results: list[tuple[Claim, ...] | Table] = []
+def _in_turn(work: list[_Batch | Study], do: _Doing, *, step: Progress) -> list[_Result]:
+    results: list[_Result] = []
     for item in work:
-        results.append(_do(item, short=short))
+        results.append(do(item))
         step(_title(item))
     return results
 
 
-def _in_parallel(
-    work: list[_Batch | Study], jobs: int, *, short: bool, step: Progress
-) -> list[tuple[Claim, ...] | Table]:
+def _in_parallel(work: list[_Batch | Study], do: _Doing, jobs: int, *, step: Progress) -> list[_Result]:
     # Set before the workers start, because they read it when they import numpy.
     os.environ.update(_SINGLE_THREADED)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=jobs, mp_context=context) as pool:
-        waiting: dict[Future[tuple[Claim, ...] | Table], _Batch | Study] = {
-            pool.submit(_do, item, short=short): item for item in work
-        }
+        waiting: dict[Future[_Result], _Batch | Study] = {pool.submit(do, item): item for item in work}
         for done in as_completed(waiting):
             done.result()
             step(_title(waiting[done]))
     return [future.result() for future in waiting]
 
 
-def _do(item: _Batch | Study, *, short: bool) -> tuple[Claim, ...] | Table:
+def _do(item: _Batch | Study, *, short: bool, kept: Path | None) -> _Result:
     if isinstance(item, Study):
         return run_study(item, short=short)
-    return run_batch(item.trap, item.world, item.number)
+    file = None if kept is None else keeping.file_of(kept, item.trap, item.world, item.number)
+    claims = None if file is None else keeping.load(file)
+    if claims is None:
+        claims = run_batch(item.trap, item.world, item.number)
+        if file is not None:
+            keeping.save(file, claims)
+    return claims
 
 
 def _title(item: _Batch | Study) -> str:

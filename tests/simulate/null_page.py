@@ -52,17 +52,17 @@ def _percent(count: int, of: int) -> str:
     return f"{100.0 * count / of:.1f} %"
 
 
-def kept(page: str) -> str:
+def kept(page: str, first: str = BEGIN, last: str = END) -> str:
     """Return the section as a page has it, to be written again after the rest; nothing where it has none."""
-    _, begin, rest = page.partition(BEGIN)
-    body, end, _ = rest.partition(END)
+    _, begin, rest = page.partition(first)
+    body, end, _ = rest.partition(last)
     return f"\n{begin}{body}{end}\n" if end else ""
 
 
-def with_section(page: str, written: str) -> str:
+def with_section(page: str, written: str, first: str = BEGIN, last: str = END) -> str:
     """Return a page with this section in place of the one it had, or at its end."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = page.partition(first)
+    _, end, after = rest.partition(last)
     if begin and end:
         return f"{before}{written}{after.removeprefix(chr(10))}"
     return f"{page.rstrip()}\n\n{written}"

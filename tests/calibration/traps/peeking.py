@@ -28,14 +28,14 @@ _RATE = 0.1
 _PLANNED_UNITS = (5_000, 40_000, 80_000)
 _SPLIT_PER_LOOK = 500
 _PRIOR = 100.0
-_CRITICAL_Z = {0.05: 1.959964, 0.01: 2.575829, 0.001: 3.290527}
+CRITICAL_Z = {0.05: 1.959964, 0.01: 2.575829, 0.001: 3.290527}
 
 
 def _conversions(rng: np.random.Generator, replicates: int) -> list[Claim]:
     hits = np.cumsum(rng.binomial(_PER_LOOK, _RATE, (2, replicates, _LOOKS)), axis=-1)
     n = np.broadcast_to(_PER_LOOK * np.arange(1, _LOOKS + 1), hits.shape[1:])
     control, candidate = (Moments.of_successes(n, part) for part in hits)
-    beyond = np.abs(_unpooled_z(control, candidate)) > _CRITICAL_Z[0.05]
+    beyond = np.abs(unpooled_z(control, candidate)) > CRITICAL_Z[0.05]
     claims = [
         wrong("z test at every look", np.any(beyond, axis=-1), strong=True),
         shown("z test, one look at the end", beyond[:, -1]),
@@ -50,7 +50,8 @@ def _conversions(rng: np.random.Generator, replicates: int) -> list[Claim]:
     )
 
 
-def _unpooled_z(control: Moments, candidate: Moments) -> FloatArray:
+def unpooled_z(control: Moments, candidate: Moments) -> FloatArray:
+    """Return the wrong way's z of two shares, each arm with its own variance, and 0 without any."""
     error = np.sqrt(control.variance / control.n + candidate.variance / candidate.n)
     difference = candidate.mean - control.mean
     return np.divide(difference, error, out=np.zeros_like(difference), where=error > 0)
@@ -58,17 +59,21 @@ def _unpooled_z(control: Moments, candidate: Moments) -> FloatArray:
 
 def _split(rng: np.random.Generator, replicates: int) -> list[Claim]:
     candidate = np.cumsum(rng.binomial(_SPLIT_PER_LOOK, 0.5, (replicates, _LOOKS)), axis=-1)
-    n = _SPLIT_PER_LOOK * np.arange(1, _LOOKS + 1)
-    z = np.abs(candidate - n / 2) / np.sqrt(n / 4)
+    z = split_z(candidate, _SPLIT_PER_LOOK * np.arange(1, _LOOKS + 1))
     log_e = _split_log_e(candidate)
     claims = []
-    for alpha, critical in _CRITICAL_Z.items():
+    for alpha, critical in CRITICAL_Z.items():
         fooled = np.any(z > critical, axis=-1)
         claims.append(
             wrong(f"chi-square at every look, alpha {alpha}", fooled, alpha=alpha, strong=alpha == 0.05)
         )
         claims.append(ours(f"(e), alpha {alpha}", ever(log_e, 1 / alpha), alpha=alpha))
     return [*claims, ours_weighted("(e), drawn under its own alternative", _split_weights(rng, replicates))]
+
+
+def split_z(candidate: IntArray, units: IntArray) -> FloatArray:
+    """Return the wrong way's z of a split that should be even."""
+    return np.asarray(np.abs(candidate - units / 2) / np.sqrt(np.maximum(units, 1) / 4))
 
 
 def _split_log_e(candidate: IntArray) -> FloatArray:

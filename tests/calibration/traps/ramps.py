@@ -96,7 +96,7 @@ def _small_strata(rng: np.random.Generator, replicates: int) -> list[Claim]:
         Moments.of_successes(np.full(hits.shape[1:], size), hits[arm])
         for arm, size in enumerate(_STRATUM_SIZES)
     ]
-    z = _inverse_variance_z(*arms)
+    z = inverse_variance_z(*arms)
     weight = _STRATUM_SIZES.prod() / _STRATUM_SIZES.sum()
     planned = _STRATA * weight / 2
     # The mistake again, read after each stratum: the same z, on the same scale of information.
@@ -124,7 +124,7 @@ def _small_strata(rng: np.random.Generator, replicates: int) -> list[Claim]:
     ]
 
 
-def _inverse_variance_z(control: Moments, candidate: Moments) -> FloatArray:
+def inverse_variance_z(control: Moments, candidate: Moments) -> FloatArray:
     """Return the z of strata weighted by 1/v_k, after each stratum; v_k from the same few conversions."""
     precision = 1.0 / (control.variance / control.n + candidate.variance / candidate.n)
     score = np.cumsum(precision * (candidate.mean - control.mean), axis=-1)

@@ -38,7 +38,7 @@ def _rare(rng: np.random.Generator, replicates: int) -> list[Claim]:
     control, candidate = (single(Moments.of_successes(n[arm], hits[arm])) for arm in (0, 1))
     enough = means.enough_units(hits[0], hits[1])
     planned = _RARE_LOOKS * _CONTROL * _CANDIDATE / (_CONTROL + _CANDIDATE) / 2
-    harm, gain, careless = _log_e(control, candidate, planned)
+    harm, gain, careless = harm_and_gain(control, candidate, planned)
     return [
         wrong("own variances, no minimum: harm", ever(careless), strong=True),
         shown("own variances, 30 units: harm", ever(np.where(enough, careless, 0))),
@@ -49,7 +49,9 @@ def _rare(rng: np.random.Generator, replicates: int) -> list[Claim]:
     ]
 
 
-def _log_e(control: Moments, candidate: Moments, planned: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+def harm_and_gain(
+    control: Moments, candidate: Moments, planned: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return (harm, gain, harm without the variance floor)."""
     ours = means.contrast(control, candidate)
     careless = means.contrast(control, candidate, variance_floor=False)
@@ -80,7 +82,7 @@ def _revenue_claims(
     total, squares = (np.cumsum(part, axis=-1) for part in sums)
     control, candidate = (single(of_sums(n[arm], total[arm], squares[arm])) for arm in (0, 1))
     planned = _REVENUE_LOOKS * _PER_LOOK * _SHARE * (1 - _SHARE) / 2
-    harm, gain, careless = _log_e(control, candidate, planned)
+    harm, gain, careless = harm_and_gain(control, candidate, planned)
     return [
         wrong(f"{name}, own variances, 30 payers: harm", ever(np.where(enough, careless, 0))),
         wrong(f"{name}, own variances, no minimum: harm", ever(careless)),

@@ -1,0 +1,1 @@
+"""The traps as requests and outcomes; each module says `TRAPS`."""
