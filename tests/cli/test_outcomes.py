@@ -24,7 +24,8 @@ from rollout.agent.uplink import Uplink
 from rollout.cli.outcomes import verb
 from rollout.domain.records import Stratum, Successes
 from rollout.errors import RolloutError
-from rollout.lake.query import Kind, Lake
+from rollout.lake.query import Lake
+from rollout.lake.segments import Kind
 from tests.agent.node import control_plane
 from tests.api.doomed import NOW_US, door
 from tests.api.serving import TOKEN

@@ -131,10 +131,16 @@ def two_armed(requests: Sequence[Request], since_us: int) -> int:
     return sum(len(unit.arms) > 1 for unit in analysed(requests, since_us).values())
 
 
-def received(outcomes: Sequence[Outcome], source: str) -> tuple[int, int, int]:
-    """Return how many rows came, repeated a key, and said something else than the key's other rows."""
+def received(outcomes: Sequence[Outcome], source: str) -> tuple[int, ...]:
+    """Return how many rows came, repeated a key, and said something else than the key's other rows.
+
+    Of different rows: how many say what is not 0 or 1, no whole number from 0 on, and less than 0.
+    """
     rows = [
         (one.unit.strip(" \t"), one.key, one.ts_us, one.value) for one in outcomes if one.metric == source
     ]
     keys = {row[:2] for row in rows}
-    return len(rows), len(rows) - len(keys), len(set(rows)) - len(keys)
+    values = [value for *_, value in set(rows)]
+    negative = sum(value < 0 for value in values)
+    not_binary = sum(value not in {0, 1} for value in values)
+    return len(rows), len(rows) - len(keys), len(values) - len(keys), not_binary, negative, negative

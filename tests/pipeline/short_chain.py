@@ -15,8 +15,9 @@ from rollout.agent.recorder import Converter, Recorder, Stream
 from rollout.agent.uplink import Uplink
 from rollout.intake.evidence import RecordedEvidence
 from rollout.intake.intake import Answer, Filed, Intake
+from rollout.lake.accounts.books import Books
 from rollout.lake.outcomes import Outcome, spooled
-from rollout.lake.query import Kind, Lake
+from rollout.lake.segments import Kind
 from rollout.ports import EvidenceSource
 from rollout.store.counts import Counts, Told
 from rollout.store.database import Database
@@ -93,5 +94,5 @@ def short_chain(folder: Path, *, begin_us: int, converting: Converting = as_it_i
         for log in (access, spool):
             log.touch()
         first, second = (Recorder(stream, uplink, now_us=clock.now) for stream in streams)
-        evidence = RecordedEvidence(counts, Lake(lake, threads=1), workers=Inline())
+        evidence = RecordedEvidence(counts, Books(lake, cursors=counts.cursors, threads=1), workers=Inline())
         yield ShortChain(clock, lake, splits, access, spool, (first, second), evidence)

@@ -14,7 +14,7 @@ import numpy as np
 from rollout.lake import segments
 from rollout.lake.engine import connect
 from rollout.lake.outcomes import MICRO
-from rollout.lake.query import Kind
+from rollout.lake.segments import Kind
 from rollout.stats.arrays import BoolArray, IntArray
 
 _ARMS: Final = ["control", "candidate1", "rest"]
