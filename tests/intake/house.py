@@ -71,3 +71,13 @@ def hand_in(intake: Intake, requests: Sequence[Request], *, node: str = "node-1"
         lines = as_lines(requests[first : first + size])
         intake.accept(told(start, start + len(lines), node=node), segment(lines))
         start += len(lines)
+
+
+@contextmanager
+def opened_again(folder: Path) -> Iterator[Counts]:
+    """Yield what another process reads of a house that is open."""
+    database = Database.reader(folder / "control.db")
+    try:
+        yield Counts(database)
+    finally:
+        database.close()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil, floor
 
-import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rollout.stats.starts import NEVER
+from rollout.domain.records import WINDOW_US, RatioSums
+from rollout.stats.starts import live_starts
 from rollout.store.counts import Counts
 from tests.intake import recount
 from tests.intake.house import NOW_US, built, hand_in
@@ -19,6 +20,8 @@ from tests.lake.histories import BEGIN_US, LIMIT_US, REQUESTS, RUN, Request
 
 HISTORIES = st.lists(REQUESTS, max_size=25)
 NANO = 10**9
+EVERY_US = 10_000_000
+HOUR_US = 3_600_000_000
 
 
 def check_tallies(counts: Counts, requests: list[Request]) -> None:
@@ -40,58 +43,58 @@ def check_tallies(counts: Counts, requests: list[Request]) -> None:
 
 def check_errors(counts: Counts, requests: list[Request]) -> None:
     by_unit = recount.errors(requests)
-    assert counts.error_totals(RUN) == Counter((own[0][1], own[0][2]) for own in by_unit.values())
-    since = BEGIN_US + 5_000_000
-    expected = sorted(
-        (ts_us, own[place - 1][0] if place else NEVER, split, arm)
-        for own in by_unit.values()
-        for place, (ts_us, arm, split) in enumerate(own)
-        if ts_us >= since
-    )
-    found = counts.first_errors(RUN, since_us=since)
-    columns = (found.ts_us.tolist(), found.previous_us.tolist(), found.split.tolist(), found.arm)
-    assert sorted(zip(*columns, strict=True)) == expected
-    assert np.all(np.diff(found.ts_us) >= 0)
+    firsts = Counter((own[0][1], own[0][2]) for own in by_unit.values())
+    assert counts.error_totals(RUN) == firsts
+    alive = live_starts(NOW_US, BEGIN_US - 95_000_000, every=EVERY_US, life=HOUR_US)
+    found = counts.errors(RUN, alive, NOW_US)
+    assert {key: units for key, units in found.totals.items() if units} == firsts
+    for place, begin in enumerate(alive.begin.tolist()[1:]):
+        since = [[event for event in own if event[0] >= begin] for own in by_unit.values()]
+        expected = Counter((own[0][1], own[0][2]) for own in since if own)
+        assert {key: int(n[place]) for key, n in found.since.items() if n[place]} == expected
 
 
-def check_windows(counts: Counts, requests: list[Request]) -> None:
+def check_windows(counts: Counts, requests: list[Request], now_us: int = NOW_US + HOUR_US // 60) -> None:
     (threshold,) = counts.thresholds()
     cells = recount.unit_windows(requests)
-    arms, before = counts.arm_windows(threshold)
-    assert before == {}
-    for arm in {arm for arm, _, _ in cells}:
-        found = arms[arm]
-        for place, window in enumerate(found.window.tolist()):
-            own = [(x, y) for (a, _, w), (x, y) in cells.items() if (a, w) == (arm, window)]
-            assert found.units[place] == len(own)
-            assert found.fraction_nano[place] == sum(floor(Fraction(y, x) * NANO) for x, y in own)
-            assert (found.requests[place], found.exceedances[place]) == tuple(
-                map(sum, zip(*own, strict=True))
+    alive = live_starts(now_us, BEGIN_US - 595_000_001, every=60 * EVERY_US, life=HOUR_US)
+    names = ("control", "candidate1", "holdback", "promoted")
+    found, outages = counts.since_starts(threshold, names, alive, now_us)
+    assert not outages
+    for arm in names:
+        for place, begin in enumerate(alive.begin.tolist()):
+            own = {
+                (unit, window): pair
+                for (a, unit, window), pair in cells.items()
+                if a == arm and (place == 0 or window * WINDOW_US >= begin)
+            }
+            assert found[arm].windows[place] == len(own)
+            assert found[arm].fraction_nano[place] == sum(
+                floor(Fraction(y, x) * NANO) for x, y in own.values()
             )
-        assert len(found.window) == len({w for a, _, w in cells if a == arm})
-        for since in (None, BEGIN_US + 4_999_999):
-            sums = counts.unit_sums(threshold, arm, since_us=since)
-            units: dict[int, tuple[int, int]] = {}
-            for (a, unit, window), (x, y) in cells.items():
-                if a == arm and (since is None or window * 10_000_000 >= since):
-                    units[unit] = (units.get(unit, (0, 0))[0] + x, units.get(unit, (0, 0))[1] + y)
-            totals = units.values()
-            assert (sums.units, sums.nonzero) == (len(totals), sum(y > 0 for _, y in totals))
-            assert (sums.y, sums.x) == (sum(y for _, y in totals), sum(x for x, _ in totals))
-            assert (sums.yy, sums.xy) == (sum(y * y for _, y in totals), sum(x * y for x, y in totals))
-            assert sums.xx == sum(x * x for x, _ in totals)
-            assert sums.fraction_nano == sum(ceil(Fraction(y, x) * NANO) for x, y in totals)
+            assert found[arm].sums[place] == unit_sums(own)
     resting = [
         request for request in requests if oracle.in_run(request) and oracle.place_of(request)[1] == "rest"
     ]
-    assert ("rest" in arms) == bool(resting)
-    if resting:
-        assert arms["rest"].requests.sum() == len(resting)
-        # Answers of `rest` are known by their bucket of durations, so the limit's own bucket counts.
-        slow = sum(map(oracle.too_slow, resting))
-        at_the_limit = sum(request["dur_us"] == LIMIT_US for request in resting)
-        assert slow <= arms["rest"].exceedances.sum() <= slow + at_the_limit
-        assert not arms["rest"].units.any()
+    assert ("rest" in counts.places(threshold, now_us)) == bool(resting)
+
+
+def unit_sums(cells: Mapping[tuple[int, int], tuple[int, int]]) -> RatioSums:
+    """Add up what units did, by (unit, window)."""
+    units: dict[int, tuple[int, int]] = {}
+    for (unit, _), (x, y) in cells.items():
+        units[unit] = (units.get(unit, (0, 0))[0] + x, units.get(unit, (0, 0))[1] + y)
+    totals = units.values()
+    return RatioSums(
+        len(totals),
+        sum(y > 0 for _, y in totals),
+        sum(y for _, y in totals),
+        sum(x for x, _ in totals),
+        sum(y * y for _, y in totals),
+        sum(x * y for x, y in totals),
+        sum(x * x for x, _ in totals),
+        sum(ceil(Fraction(y, x) * NANO) for x, y in totals),
+    )
 
 
 @settings(max_examples=30)

@@ -13,10 +13,12 @@ from rollout.domain.records import Digest
 from rollout.intake.intake import Filed, OutOfTurn, Point, Refused
 from rollout.lake.query import Lake, Trouble
 from rollout.lake.segments import Kind, Segment, covering
+from rollout.stats.starts import live_starts
 from rollout.store.counts import Told
+from rollout.store.live_limits import SinceStarts
 from tests.command import ROOT
 from tests.intake.crash import FIRST, history
-from tests.intake.house import LOG, NOW_US, built, hand_in, opened, segment, told
+from tests.intake.house import LOG, NOW_US, built, hand_in, opened, opened_again, segment, told
 from tests.intake.test_counts import check_errors, check_tallies, check_windows
 from tests.lake import oracle
 from tests.lake.histories import BEGIN_US, CLOSING, LIMIT_US, RUN, Request, as_lines, request_at
@@ -148,21 +150,26 @@ def test_after_an_hour_details_become_totals_without_shared_outages(tmp_path: Pa
         threshold = counts.register(RUN, "latency", limit_us=LIMIT_US, share=0.01)
         clock[0] = begin_us + 120_000_000
         hand_in(house.intake, outage + quiet)
-        live = counts.unit_sums(threshold, "candidate1", since_us=None)
-        totals = counts.error_totals(RUN)
+        alive = live_starts(clock[0], begin_us, every=600_000_000)
+
+        def since(arm: str) -> SinceStarts:
+            return counts.since_starts(threshold, [arm], alive, clock[0])[0][arm]
+
+        before, totals = since("candidate1"), counts.error_totals(RUN)
+        assert (before.windows, before.sums[0].units, before.sums[0].y) == ((20,), 20, 4)
+        assert (since("control").windows, since("control").has_ended_units) == ((0,), True)
         clock[0] += 2 * 3_600_000_000
         house.intake.accept(told(0, 0, node="another"), b"")
-        arms, before = counts.arm_windows(threshold)
-        assert arms == {}
-        assert (before["control"].units, before["control"].outage_units) == (0, 60)
-        assert (before["candidate1"].units, before["candidate1"].outage_units) == (20, 0)
-        assert counts.unit_sums(threshold, "candidate1", since_us=None) == live
-        assert counts.unit_sums(threshold, "control", since_us=None).units == 0
-        assert len(counts.first_errors(RUN, since_us=0).ts_us) == 0
+        assert since("candidate1") == before
+        assert (since("control").windows, since("control").sums[0].units) == ((0,), 0)
+        with opened_again(tmp_path) as again:
+            found, _ = again.since_starts(threshold, ["candidate1", "control"], alive, clock[0])
+            assert (found["candidate1"], found["control"].sums[0].units) == (before, 0)
+        assert not any(units.any() for units in counts.errors(RUN, alive, clock[0]).since.values())
         assert counts.error_totals(RUN) == totals == {("candidate1", 2): 1}
         # More than an hour late: in the lake and the tallies, no longer in the windows.
         hand_in(house.intake, quiet[:1], node="late")
-        assert counts.arm_windows(threshold)[0] == {}
+        assert since("candidate1") == before
         assert counts.request_totals(RUN)["candidate1"] == (41, 1)
         assert counts.incomplete(RUN) == {}
 
@@ -178,5 +185,7 @@ def test_a_full_table_says_so_and_known_units_still_count() -> None:
         left_out = house.counts.incomplete(RUN)
         assert left_out["windows"] == 1
         assert left_out["errors"] >= 1
-        assert house.counts.unit_sums(threshold, "control", since_us=None).x == 3 + 6
+        alive = live_starts(NOW_US, BEGIN_US, every=600_000_000)
+        found, _ = house.counts.since_starts(threshold, ["control"], alive, NOW_US)
+        assert found["control"].sums[0].x == 3 + 6
         assert house.counts.request_totals(RUN) == {"control": (11, 11)}

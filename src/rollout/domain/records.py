@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from enum import StrEnum
+from typing import Final, TypeAlias
 
 MINUTE_US: Final = 60_000_000
 WINDOW_US: Final = 10_000_000
@@ -26,6 +27,16 @@ class Run:
     revision: int
 
 
+class Side(StrEnum):
+    """Whose requests are counted against a limit."""
+
+    ALL = "all"
+    """Every arm's, by arm."""
+    CONTROL = "control"
+    """The control's, by block: beside candidates that have a limit of their own."""
+    CANDIDATES = "candidates"
+
+
 @dataclass(frozen=True, slots=True)
 class Threshold:
     """A latency limit of one run that is counted as requests arrive; `share` may exceed it."""
@@ -35,6 +46,12 @@ class Threshold:
     metric: str
     limit_us: int
     share: float
+    side: Side = Side.ALL
+
+    @property
+    def has_outages(self) -> bool:
+        """Whether minutes are left out in which the baseline itself breaks it; beside a control none are."""
+        return self.side is Side.ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +80,9 @@ class ErrorEvent:
     split: int
 
 
-@dataclass(frozen=True, slots=True)
-class UnitWindow:
-    """What a segment adds to one unit's ten seconds; without a unit it is traffic known only by its sums."""
-
-    threshold: int
-    arm: str
-    unit: int | None
-    window: int
-    requests: int
-    exceedances: int
+UnitWindow: TypeAlias = tuple[int, str, int | None, int, int, int]
+"""What a segment adds to a unit's ten seconds: threshold, arm (of one side, `arm/block`), unit, window,
+requests, exceedances. Without a unit it is traffic known only by its sums."""
 
 
 @dataclass(frozen=True, slots=True)

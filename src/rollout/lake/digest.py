@@ -8,6 +8,7 @@ from typing import Final
 
 import duckdb
 
+from rollout.domain.assignment import CONTROL
 from rollout.domain.records import (
     ELIGIBLE_LEAVES,
     MINUTE_US,
@@ -16,6 +17,7 @@ from rollout.domain.records import (
     Digest,
     ErrorEvent,
     Run,
+    Side,
     Tally,
     Threshold,
     UnitWindow,
@@ -46,6 +48,8 @@ OUTCOMES: Final = {
 }
 EXCEEDS: Final = 'first_failed OR "left" OR dur_us IS NULL OR dur_us > $limit_us'
 """A failed attempt and a client that did not wait are slow answers too."""
+_EXCEEDS_ITS: Final = EXCEEDS.replace("$limit_us", "limit_us")
+_COMPARED: Final = "(unit IS NOT NULL AND split IS NOT NULL AND block IS NOT NULL)"
 _LEAVES: Final = ", ".join(f"'{leaf}'" for leaf in ELIGIBLE_LEAVES)
 _TALLIES: Final = f"""
 WITH buckets AS (SELECT unnest($edges::BIGINT[]) AS edge, unnest(range({quantiles.BUCKETS})) AS bucket),
@@ -68,13 +72,23 @@ ORDER BY ALL
 """  # noqa: S608
 # Rows of `rest` are either failures or sums, so their units are no sample: they count only as traffic.
 _WINDOWS: Final = f"""
-SELECT arm, CASE WHEN arm <> 'rest' THEN unit END AS owner, ts_us // {WINDOW_US} AS time_window,
-  sum(requests)::BIGINT, coalesce(sum(requests) FILTER ({EXCEEDS}), 0)::BIGINT
-FROM segment
-WHERE experiment = $experiment AND revision = $revision AND (
-  arm = 'rest' OR (unit IS NOT NULL AND split IS NOT NULL AND (block IS NOT NULL OR arm IN ({_LEAVES})))
+WITH asked AS (
+  SELECT unnest($ids) AS id, unnest($experiments) AS experiment, unnest($revisions) AS revision,
+    unnest($limits) AS limit_us, unnest($sides) AS side
+), counted AS (
+  SELECT id, ts_us // {WINDOW_US} AS time_window, requests, ({_EXCEEDS_ITS}) AS exceeds,
+    CASE WHEN side = '{Side.ALL}' THEN arm ELSE arm || '/' || block END AS place,
+    CASE WHEN arm <> 'rest' THEN unit END AS owner
+  FROM segment JOIN asked USING (experiment, revision)
+  WHERE CASE
+    WHEN side = '{Side.CONTROL}' THEN arm = '{CONTROL}' AND {_COMPARED}
+    WHEN side = '{Side.CANDIDATES}' THEN arm <> '{CONTROL}' AND {_COMPARED}
+    ELSE arm = 'rest' OR {_COMPARED} OR (unit IS NOT NULL AND split IS NOT NULL AND arm IN ({_LEAVES}))
+  END
 )
-GROUP BY ALL ORDER BY ALL
+SELECT id, place, owner, time_window, sum(requests)::BIGINT,
+  coalesce(sum(requests) FILTER (exceeds), 0)::BIGINT
+FROM counted GROUP BY ALL ORDER BY id, time_window, place, owner
 """  # noqa: S608
 
 
@@ -105,14 +119,7 @@ def digest(engine: duckdb.DuckDBPyConnection, path: Path, thresholds: Sequence[T
         "CREATE OR REPLACE TEMP TABLE segment AS SELECT * FROM read_parquet($path)", {"path": [str(path)]}
     )
     try:
-        runs = engine.execute("SELECT DISTINCT experiment, revision FROM segment").fetchall()
-        here = [
-            threshold
-            for threshold in thresholds
-            if (threshold.run.experiment, threshold.run.revision) in runs
-        ]
-        windows = [window for threshold in here for window in _windows(engine, threshold)]
-        return Digest(_tallies(engine), _errors(engine), tuple(windows))
+        return Digest(_tallies(engine), _errors(engine), _windows(engine, thresholds))
     finally:
         engine.execute("DROP TABLE segment")
 
@@ -147,13 +154,15 @@ def _errors(engine: duckdb.DuckDBPyConnection) -> tuple[ErrorEvent, ...]:
     )
 
 
-def _windows(engine: duckdb.DuckDBPyConnection, threshold: Threshold) -> list[UnitWindow]:
+def _windows(engine: duckdb.DuckDBPyConnection, thresholds: Sequence[Threshold]) -> tuple[UnitWindow, ...]:
+    """Return what units did against all limits, in one question whose rows go on as they are."""
+    if not thresholds:
+        return ()
     asked = {
-        "experiment": threshold.run.experiment,
-        "revision": threshold.run.revision,
-        "limit_us": threshold.limit_us,
+        "ids": [one.identity for one in thresholds],
+        "experiments": [one.run.experiment for one in thresholds],
+        "revisions": [one.run.revision for one in thresholds],
+        "limits": [one.limit_us for one in thresholds],
+        "sides": [one.side.value for one in thresholds],
     }
-    return [
-        UnitWindow(threshold.identity, arm, unit, window, requests, exceedances)
-        for arm, unit, window, requests, exceedances in engine.execute(_WINDOWS, asked).fetchall()
-    ]
+    return tuple(engine.execute(_WINDOWS, asked).fetchall())

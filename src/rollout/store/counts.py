@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from rollout.domain.quality import Feed, Loss
-from rollout.domain.records import MINUTE_US, Digest, RatioSums, Run, Tally, Threshold
-from rollout.store import error_counts, losses, marks, tallies, window_counts
+from rollout.domain.records import MINUTE_US, Digest, Run, Side, Tally, Threshold
+from rollout.stats.starts import Starts
+from rollout.store import error_counts, losses, marks, runs, tallies, window_counts
+from rollout.store.changes import Changes
 from rollout.store.database import Database
-from rollout.store.error_counts import FirstErrors
 from rollout.store.intake_tables import LogCursorRow
+from rollout.store.live import Live
+from rollout.store.live_errors import ErrorCounts
+from rollout.store.live_limits import SinceStarts
 from rollout.store.losses import ANYBODYS, Lost
 from rollout.store.marks import NodeMark
+from rollout.store.reading import Reading
+from rollout.store.remembered import Remembered
 from rollout.store.sql import ERRORS, WINDOWS, Bounds
-from rollout.store.window_counts import ArmWindows, Folded
 
 KEPT_US: Final = 70 * MINUTE_US
 """Details are kept for the hour that a start lives, and ten minutes of lateness."""
@@ -54,6 +59,22 @@ class Counts:
         self._database = database
         self._rows = rows
         self._tidied_minute = 0
+        self._live = Live(Reading(database))
+        self._known: dict[Run, int] = {}
+        self._thresholds = Remembered(database, runs.thresholds)
+        self._owners = Remembered(database, runs.threshold_runs)
+        self._marks = Remembered(database, marks.nodes)
+        self._left_out = Remembered(database, losses.left_out)
+
+    @property
+    def rows(self) -> int:
+        """How many rows each table may hold."""
+        return self._rows
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that the last hour's arrays take."""
+        return self._live.nbytes
 
     def cursor(self, node: str, log: str) -> int:
         """Return how many bytes of a log are counted."""
@@ -72,12 +93,12 @@ class Counts:
 
         A segment that starts elsewhere changes nothing.
         """
-        with self._database.write() as connection:
+        with self._live.following() as changes, self._database.write() as connection:
             cursor = marks.cursor(connection, told.node, told.log)
             if told.start != cursor:
                 return cursor
             bounds = Bounds(now_us, now_us - KEPT_US, self._rows)
-            self._count(connection, digest, bounds)
+            self._count(connection, digest, bounds, changes)
             if told.end > told.start:
                 marks.advance(
                     connection,
@@ -86,103 +107,97 @@ class Counts:
                     ),
                 )
             marks.mark(connection, NodeMark(told.node, told.kind, told.watermark_us, now_us, told.bad_lines))
-            self._tidy(connection, bounds)
+            self._tidy(connection, bounds, changes)
             before_commit()
-            return told.end
+        self._marks.forget()
+        if changes.has_left_out:
+            self._left_out.forget()
+        self._tidied_minute = now_us // MINUTE_US
+        self._live.forget(now_us)
+        return told.end
 
-    def register(self, run: Run, metric: str, *, limit_us: int, share: float) -> Threshold:
+    def register(
+        self, run: Run, metric: str, *, limit_us: int, share: float, side: Side = Side.ALL
+    ) -> Threshold:
         """Have a latency limit counted from the next segment on; it is frozen when it first comes."""
         with self._database.write() as connection:
-            run_id = _run_id(connection, run)
-            connection.execute(
-                text(
-                    "INSERT INTO threshold (run_id, metric, limit_us, share) "
-                    "VALUES (:run, :metric, :limit, :share) "
-                    "ON CONFLICT (run_id, metric) DO NOTHING"
-                ),
-                {"run": run_id, "metric": metric, "limit": limit_us, "share": share},
-            )
-            return next(one for one in _thresholds(connection) if (one.run, one.metric) == (run, metric))
+            runs.register(connection, Threshold(0, run, metric, limit_us, share, side))
+        self._thresholds.forget()
+        self._owners.forget()
+        return next(
+            one for one in self.thresholds() if (one.run, one.metric, one.side) == (run, metric, side)
+        )
 
     def thresholds(self) -> tuple[Threshold, ...]:
         """Return every latency limit that is counted."""
-        with self._database.read() as connection:
-            return _thresholds(connection)
+        return self._thresholds.get()
 
     def watermark(self, now_us: int, *, kinds: tuple[str, ...], is_fast: bool) -> int | None:
         """Return the time before which everything is filed; the fast one does not wait for silent nodes."""
         seen_since = now_us - marks.SILENT_US if is_fast else None
-        with self._database.read() as connection:
-            return marks.watermark(connection, kinds=kinds, now_us=now_us, seen_since_us=seen_since)
+        return marks.watermark(self._marks.get(), kinds=kinds, now_us=now_us, seen_since_us=seen_since)
 
     def nodes(self) -> list[NodeMark]:
         """Return every node that holds a watermark."""
-        with self._database.read() as connection:
-            return marks.nodes(connection)
+        return self._marks.get()
 
     def forget_node(self, node: str) -> bool:
         """Let a node hold no watermark any longer; false when it held none."""
         with self._database.write() as connection:
-            return marks.forget_node(connection, node)
+            was_known = marks.forget_node(connection, node)
+        self._marks.forget()
+        return was_known
 
-    def first_errors(self, run: Run, *, since_us: int) -> FirstErrors:
-        """Return the error events since a time within the last hour."""
-        with self._database.read() as connection:
-            return error_counts.first_errors(connection, _known_id(connection, run), since_us=since_us)
+    def errors(self, run: Run, alive: Starts, now_us: int) -> ErrorCounts:
+        """Return a run's units with a first error since each start, and its requests of the last minutes."""
+        return self._live.errors(self._known_id(run), alive, now_us)
+
+    def since_starts(
+        self, threshold: Threshold, arms: Sequence[str], alive: Starts, now_us: int
+    ) -> tuple[Mapping[str, SinceStarts], frozenset[int]]:
+        """Return what arms' units did since each start, and which minutes were shared outages."""
+        return self._live.since_starts(threshold, arms, alive, now_us)
+
+    def places(self, threshold: Threshold, now_us: int) -> tuple[str, ...]:
+        """Return which arms (of one side: arm/block) have been counted against a limit."""
+        return self._live.places(threshold, now_us)
 
     def error_totals(self, run: Run) -> dict[tuple[str, int], int]:
         """Return how many units had their first error ever in each (arm, split)."""
         with self._database.read() as connection:
-            return error_counts.error_totals(connection, _known_id(connection, run))
+            return error_counts.error_totals(connection, self._known_id(run))
 
     def request_totals(self, run: Run) -> dict[str, tuple[int, int]]:
         """Return (requests, errors) of each arm, of the last thirty days."""
         with self._database.read() as connection:
-            return tallies.request_totals(connection, _known_id(connection, run))
+            return tallies.request_totals(connection, self._known_id(run))
+
+    def durations(self, run: Run, arms: Sequence[str]) -> dict[int, int]:
+        """Return the answers of some arms by bucket of their duration, of the last thirty days."""
+        with self._database.read() as connection:
+            return tallies.durations(connection, self._known_id(run), arms)
 
     def tallies(self, run: Run, *, since_minute: int = 0) -> tuple[Tally, ...]:
         """Return the minutes of a run, for display."""
         with self._database.read() as connection:
-            return tallies.tallies(connection, _known_id(connection, run), run, since_minute=since_minute)
-
-    def arm_windows(self, threshold: Threshold) -> tuple[dict[str, ArmWindows], dict[str, Folded]]:
-        """Return every arm's windows of the last hour, and what was before, as one consistent view."""
-        with self._database.read() as connection:
-            live = window_counts.arm_windows(connection, threshold.identity)
-            return live, window_counts.folded(connection, threshold.identity)
-
-    def unit_sums(
-        self, threshold: Threshold, arm: str, *, since_us: int | None, outage_minutes: Sequence[int] = ()
-    ) -> RatioSums:
-        """Return sums over an arm's units since a time within the last hour, or since the beginning."""
-        with self._database.read() as connection:
-            return window_counts.unit_sums(
-                connection, threshold.identity, arm, since_us=since_us, outage_minutes=outage_minutes
-            )
+            return tallies.tallies(connection, self._known_id(run), run, since_minute=since_minute)
 
     def incomplete(self, run: Run) -> dict[str, int]:
         """Return what was left out of a run's counts, and how much; nothing is missing when it is empty."""
-        with self._database.read() as connection:
-            rows = connection.execute(
-                text(
-                    "SELECT what, left_out FROM incomplete "
-                    "WHERE run_id = :run AND what IN (:errors, :windows)"
-                ),
-                {"run": _known_id(connection, run), "errors": ERRORS, "windows": WINDOWS},
-            )
-            return {what: left_out for what, left_out in rows}  # noqa: C416 (rows are no pairs to mypy)
+        held = self._left_out.get().get(self._known_id(run), {})
+        return {what: one.rows for what, one in held.items() if what in {ERRORS, WINDOWS}}
 
     def note_losses(self, node: str, lost: Iterable[Lost], now_us: int) -> None:
         """Note for good what a node says it lost in all; the same sums may be told any number of times."""
         with self._database.write() as connection:
             for one in lost:
-                run_id = ANYBODYS if one.run is None else _run_id(connection, one.run)
+                run_id = ANYBODYS if one.run is None else runs.run_id(connection, one.run)
                 losses.note(connection, run_id, node, one, now_us)
+        self._left_out.forget()
 
     def lost(self, run: Run, *, since_us: int) -> tuple[Loss, ...]:
         """Return which records a run is known to lack, or may lack; empty while it lacks none."""
-        with self._database.read() as connection:
-            return losses.lost_of(connection, _known_id(connection, run), since_us=since_us)
+        return losses.lost_of(self._left_out.get(), self._known_id(run), since_us=since_us)
 
     def feeds(self) -> tuple[Feed, ...]:
         """Return every source that holds a watermark, and how far it has come."""
@@ -196,28 +211,35 @@ class Counts:
         with self._database.read() as connection:
             return marks.filed(connection)
 
-    def _count(self, connection: Connection, digest: Digest, bounds: Bounds) -> None:
-        for run, minutes in _by_run(digest.tallies).items():
-            tallies.count_requests(connection, _run_id(connection, run), minutes)
-        for run, errors in _by_run(digest.errors).items():
-            error_counts.count_errors(connection, _run_id(connection, run), errors, bounds)
-        runs = {threshold.identity: threshold.run for threshold in _thresholds(connection)}
-        by_run = defaultdict(list)
-        for window in digest.windows:
-            by_run[runs[window.threshold]].append(window)
-        for run, windows in by_run.items():
-            window_counts.count_windows(connection, _run_id(connection, run), windows, bounds)
+    def _known_id(self, run: Run) -> int:
+        """Return a run's number, which is never 0 and never changes, or 0."""
+        known = self._known.get(run, 0)
+        if not known:
+            with self._database.read() as connection:
+                known = runs.known_id(connection, run)
+            if known:
+                self._known[run] = known
+        return known
 
-    def _tidy(self, connection: Connection, bounds: Bounds) -> None:
+    def _run_id(self, connection: Connection, run: Run) -> int:
+        """Return a run's number inside a transaction that may have to give it one."""
+        return self._known.get(run) or runs.run_id(connection, run)
+
+    def _count(self, connection: Connection, digest: Digest, bounds: Bounds, changes: Changes) -> None:
+        for run, minutes in _by_run(digest.tallies).items():
+            tallies.count_requests(connection, self._run_id(connection, run), minutes, changes)
+        for run, errors in _by_run(digest.errors).items():
+            error_counts.count_errors(connection, self._run_id(connection, run), errors, bounds, changes)
+        if digest.windows:
+            window_counts.count_windows(connection, self._owners.get(), digest.windows, bounds, changes)
+
+    def _tidy(self, connection: Connection, bounds: Bounds, changes: Changes) -> None:
         """Once a minute, turn what is too old for a start into totals."""
         minute = bounds.now_us // MINUTE_US
-        if minute == self._tidied_minute:
-            return
-        error_counts.forget_errors(connection, horizon_us=bounds.horizon_us)
-        tallies.forget_tallies(connection, now_minute=minute)
-        for run, own in _by_run(_thresholds(connection)).items():
-            window_counts.fold_windows(connection, _run_id(connection, run), own, bounds)
-        self._tidied_minute = minute
+        if minute != self._tidied_minute:
+            error_counts.forget_errors(connection, horizon_us=bounds.horizon_us)
+            tallies.forget_tallies(connection, now_minute=minute)
+            window_counts.fold_windows(connection, self._owners.get(), bounds, changes)
 
 
 def _by_run(parts: Iterable[Part]) -> dict[Run, list[Part]]:
@@ -225,30 +247,3 @@ def _by_run(parts: Iterable[Part]) -> dict[Run, list[Part]]:
     for part in parts:
         found[part.run].append(part)
     return found
-
-
-def _run_id(connection: Connection, run: Run) -> int:
-    known = _known_id(connection, run)
-    if known:
-        return known
-    row = {"experiment": run.experiment, "revision": run.revision}
-    statement = "INSERT INTO run (experiment, revision) VALUES (:experiment, :revision) RETURNING id"
-    return int(connection.execute(text(statement), row).scalar_one())
-
-
-def _known_id(connection: Connection, run: Run) -> int:
-    """Return a run's number, which is never 0, or 0."""
-    statement = "SELECT id FROM run WHERE experiment = :experiment AND revision = :revision"
-    row = {"experiment": run.experiment, "revision": run.revision}
-    return int(connection.execute(text(statement), row).scalar_one_or_none() or 0)
-
-
-def _thresholds(connection: Connection) -> tuple[Threshold, ...]:
-    statement = (
-        "SELECT threshold.id, experiment, revision, metric, limit_us, share "
-        "FROM threshold JOIN run ON run.id = run_id ORDER BY threshold.id"
-    )
-    return tuple(
-        Threshold(identity, Run(experiment, revision), metric, limit_us, share)
-        for identity, experiment, revision, metric, limit_us, share in connection.execute(text(statement))
-    )

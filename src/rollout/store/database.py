@@ -32,6 +32,11 @@ class Database:
         self._lock = lock
         self._turn = threading.Lock()
 
+    @property
+    def is_writer(self) -> bool:
+        """Whether this process alone writes here."""
+        return self._lock is not None
+
     @classmethod
     def writer(cls, file: Path) -> Database:
         """Open the file, made and brought up to date when needed; another writer is refused."""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-import numpy as np
 from sqlalchemy import Connection, bindparam, text
 
 from rollout.domain.records import ErrorEvent
-from rollout.stats.arrays import IntArray
 from rollout.stats.starts import NEVER
+from rollout.store.changes import Changes, ErrorChange
 from rollout.store.firsts import Erring, Moment, merged
 from rollout.store.intake_tables import ErrorEventRow, ErrorTotalRow, ErrorUnitRow
-from rollout.store.sql import ERRORS, Bounds, add, batches, count_rows, leave_out, put
+from rollout.store.sql import ERRORS, Bounds, add_many, batches, count_rows, leave_out, put_many
 
 UNITS: Final = "error_unit"
 EVENTS: Final = "error_event"
@@ -27,17 +25,9 @@ _EVENTS_OF: Final = text(
 ).bindparams(bindparam("units", expanding=True))
 
 
-@dataclass(frozen=True, slots=True)
-class FirstErrors:
-    """Error events in order of time, as `rollout.stats.starts` reads them; `previous_us` may be `NEVER`."""
-
-    ts_us: IntArray
-    previous_us: IntArray
-    split: IntArray
-    arm: tuple[str, ...]
-
-
-def count_errors(connection: Connection, run_id: int, errors: Sequence[ErrorEvent], bounds: Bounds) -> None:
+def count_errors(
+    connection: Connection, run_id: int, errors: Sequence[ErrorEvent], bounds: Bounds, changes: Changes
+) -> None:
     """Add errors of one run; beyond the limit they are left out, and the run says so."""
     by_unit: defaultdict[int, list[Moment]] = defaultdict(list)
     for error in errors:
@@ -50,12 +40,13 @@ def count_errors(connection: Connection, run_id: int, errors: Sequence[ErrorEven
         if count_rows(connection, EVENTS, 0) >= bounds.rows:
             refused = set(units)
         leave_out(connection, run_id, ERRORS, len(refused), bounds.now_us)
+        changes.has_left_out |= bool(refused)
         now = {
             unit: merged(known.get(unit), by_unit[unit], horizon_us=bounds.horizon_us)
             for unit in units
             if unit not in refused
         }
-        _write(connection, run_id, known, now)
+        _write(connection, run_id, known, now, changes)
 
 
 def forget_errors(connection: Connection, *, horizon_us: int) -> None:
@@ -64,18 +55,16 @@ def forget_errors(connection: Connection, *, horizon_us: int) -> None:
     count_rows(connection, EVENTS, -gone.rowcount)
 
 
-def first_errors(connection: Connection, run_id: int, *, since_us: int) -> FirstErrors:
-    """Return the error events since a time within the last hour."""
+def error_events(connection: Connection, run_id: int, *, since_us: int) -> list[tuple[str, int, int, int]]:
+    """Return (arm, split, time, time of the unit's error before) of the errors since a time."""
     rows = connection.execute(
         text(
-            "SELECT ts_us, coalesce(previous_us, :never), split, arm FROM error_event "
+            "SELECT arm, split, ts_us, coalesce(previous_us, :never) FROM error_event "
             "WHERE run_id = :run AND ts_us >= :since ORDER BY ts_us, unit"
         ),
         {"run": run_id, "since": since_us, "never": NEVER},
-    ).all()
-    times, before, splits, arms = zip(*rows, strict=True) if rows else ((), (), (), ())
-    ts_us, previous_us, split = (np.array(column, dtype=np.int64) for column in (times, before, splits))
-    return FirstErrors(ts_us, previous_us, split, arms)
+    )
+    return [(arm, split, ts_us, previous_us) for arm, split, ts_us, previous_us in rows]
 
 
 def error_totals(connection: Connection, run_id: int) -> dict[tuple[str, int], int]:
@@ -97,37 +86,35 @@ def _known(connection: Connection, run_id: int, units: Sequence[int]) -> dict[in
     }
 
 
-def _write(connection: Connection, run_id: int, known: dict[int, Erring], now: dict[int, Erring]) -> None:
+def _write(
+    connection: Connection, run_id: int, known: dict[int, Erring], now: dict[int, Erring], changes: Changes
+) -> None:
     units = [
-        {
-            "run_id": run_id,
-            "unit": unit,
-            "first_us": erring.first.ts_us,
-            "arm": erring.first.arm,
-            "split": erring.first.split,
-            "last_us": erring.last_us,
-        }
+        (run_id, unit, erring.first.ts_us, erring.first.arm, erring.first.split, erring.last_us)
         for unit, erring in now.items()
     ]
     events = [
-        {"run_id": run_id, "unit": unit, **moment._asdict(), "previous_us": previous_us}
+        (run_id, unit, moment.ts_us, moment.arm, moment.split, previous_us)
         for unit, erring in now.items()
         for moment, previous_us in erring.recent.items()
     ]
     totals = Counter((erring.first.arm, erring.first.split) for erring in now.values())
     totals.subtract((known[unit].first.arm, known[unit].first.split) for unit in now if unit in known)
-    moved = [
-        {"run_id": run_id, "arm": arm, "split": split, "units": change}
-        for (arm, split), change in totals.items()
-        if change
-    ]
-    for statement, rows in (
-        (put(ErrorUnitRow), units),
-        (put(ErrorEventRow), events),
-        (add(ErrorTotalRow), moved),
-    ):
-        if rows:
-            connection.execute(statement, rows)
+    moved = [(run_id, arm, split, change) for (arm, split), change in totals.items() if change]
+    put_many(connection, ErrorUnitRow, units)
+    put_many(connection, ErrorEventRow, events)
+    add_many(connection, ErrorTotalRow, moved)
     held = sum(len(known[unit].recent) for unit in now if unit in known)
     count_rows(connection, UNITS, sum(unit not in known for unit in now))
     count_rows(connection, EVENTS, len(events) - held)
+    changes.first_errors += moved
+    for unit, erring in now.items():
+        before = known[unit].recent if unit in known else {}
+        changes.errors += _changes(run_id, before, -1)
+        changes.errors += _changes(run_id, erring.recent, 1)
+
+
+def _changes(run_id: int, recent: Mapping[Moment, int | None], change: int) -> Iterator[ErrorChange]:
+    for moment, previous_us in recent.items():
+        before_us = NEVER if previous_us is None else previous_us
+        yield ErrorChange(run_id, moment.arm, moment.split, moment.ts_us, before_us, change)

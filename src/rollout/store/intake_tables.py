@@ -100,26 +100,27 @@ class ErrorTotalRow(SQLModel, table=True):
 
 
 class ThresholdRow(SQLModel, table=True):
-    """A latency limit that is counted as requests arrive, frozen for its run."""
+    """A latency limit that is counted as requests arrive, frozen for its run; `side` is as in the domain."""
 
     __tablename__: ClassVar[str] = "threshold"
-    __table_args__ = (UniqueConstraint("run_id", "metric"),)
+    __table_args__ = (UniqueConstraint("run_id", "metric", "side"),)
     id: int | None = Field(default=None, primary_key=True)
     run_id: int
     metric: str
     limit_us: int = Field(sa_type=Big)
     share: float
+    side: str
 
 
 class UnitWindowRow(SQLModel, table=True):
-    """One unit's ten seconds, of the last hour."""
+    """One unit's ten seconds, of the last hour; in the order of time, as they come and go."""
 
     __tablename__: ClassVar[str] = "unit_window"
     __table_args__ = IN_KEY
     threshold_id: int = Field(primary_key=True)
+    time_window: int = Field(primary_key=True, sa_type=Big)
     arm: str = Field(primary_key=True)
     unit: int = Field(primary_key=True, sa_type=Big)
-    time_window: int = Field(primary_key=True, sa_type=Big)
     requests: int = Field(sa_type=Big)
     exceedances: int = Field(sa_type=Big)
 
@@ -160,6 +161,7 @@ class ArmTotalRow(SQLModel, table=True):
     units: int = Field(sa_type=Big)
     fraction_nano: int = Field(sa_type=Big)
     outage_units: int = Field(sa_type=Big)
+    slow_minutes: int = Field(sa_type=Big)
 
 
 class RoomRow(SQLModel, table=True):

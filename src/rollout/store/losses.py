@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -22,6 +25,13 @@ class Lost:
     kind: str
     rows: int
     to_us: int
+
+
+class LeftOut(NamedTuple):
+    """Since when (of lost records: until when) how much was left out."""
+
+    since_us: int
+    rows: int
 
 
 def note(connection: Connection, run_id: int, node: str, lost: Lost, now_us: int) -> None:
@@ -48,18 +58,24 @@ def note(connection: Connection, run_id: int, node: str, lost: Lost, now_us: int
     )
 
 
-def lost_of(connection: Connection, run_id: int, *, since_us: int) -> tuple[Loss, ...]:
+def lost_of(held: Mapping[int, Mapping[str, LeftOut]], run_id: int, *, since_us: int) -> tuple[Loss, ...]:
     """Return what each node lost that is, or may be, a run's, by kind and node."""
-    found = connection.execute(
-        text(
-            "SELECT what, sum(left_out), max(since_us) FROM incomplete "
-            "WHERE run_id IN (:run, :anybodys) AND what LIKE :records AND since_us >= :since "
-            "GROUP BY what ORDER BY what"
-        ),
-        {"run": run_id, "anybodys": ANYBODYS, "records": f"{RECORDS} %", "since": since_us},
-    )
-    losses = []
-    for what, rows, to_us in found:
-        _, kind, node = what.split(" ", 2)
-        losses.append(Loss(kind, node, int(rows), int(to_us)))
-    return tuple(losses)
+    rows: defaultdict[str, int] = defaultdict(int)
+    to_us: defaultdict[str, int] = defaultdict(int)
+    for owner in sorted({run_id, ANYBODYS}):
+        for what, one in held.get(owner, {}).items():
+            if what.startswith(f"{RECORDS} ") and one.since_us >= since_us:
+                rows[what] += one.rows
+                to_us[what] = max(to_us[what], one.since_us)
+    named = ((what.split(" ", 2), what) for what in sorted(rows))
+    return tuple(Loss(kind, node, rows[what], to_us[what]) for (_, kind, node), what in named)
+
+
+def left_out(connection: Connection) -> dict[int, dict[str, LeftOut]]:
+    """Return everything that runs' counts lack, by run and what."""
+    found: dict[int, dict[str, LeftOut]] = {}
+    for run_id, what, since_us, rows in connection.execute(
+        text("SELECT run_id, what, since_us, left_out FROM incomplete")
+    ):
+        found.setdefault(run_id, {})[what] = LeftOut(since_us, rows)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -91,7 +92,7 @@ def nodes(connection: Connection) -> list[NodeMark]:
 
 
 def watermark(
-    connection: Connection, *, kinds: tuple[str, ...], now_us: int, seen_since_us: int | None
+    held: Sequence[NodeMark], *, kinds: tuple[str, ...], now_us: int, seen_since_us: int | None
 ) -> int | None:
     """Return the time before which everything of these kinds is filed, or nothing while that is unknown.
 
@@ -100,9 +101,7 @@ def watermark(
     node that does not know yet how far its log reaches.
     """
     marks = [
-        one
-        for one in nodes(connection)
-        if one.kind in kinds and (seen_since_us is None or one.seen_us >= seen_since_us)
+        one for one in held if one.kind in kinds and (seen_since_us is None or one.seen_us >= seen_since_us)
     ]
     missing = set(kinds) - {one.kind for one in marks}
     if missing or any(one.watermark_us > now_us for one in marks):

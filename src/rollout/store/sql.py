@@ -46,6 +46,41 @@ def add(row: type[SQLModel], source: str | None = None) -> TextClause:
     return _upsert(row, "{name} = {table}.{name} + excluded.{name}", source)
 
 
+def put_many(connection: Connection, row: type[SQLModel], rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert or replace rows, each a tuple in the order of the table's columns."""
+    marks = _marks(connection, len(inspect(row).local_table.columns))
+    many(connection, put(row, f"VALUES ({marks})").text, rows)
+
+
+def add_many(connection: Connection, row: type[SQLModel], rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert rows or add to those with the same key, each a tuple in the order of the table's columns."""
+    marks = _marks(connection, len(inspect(row).local_table.columns))
+    many(connection, add(row, f"VALUES ({marks})").text, rows)
+
+
+def insert_many(connection: Connection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert rows, each a tuple of all columns; the driver takes them as they are, which is what is fast."""
+    if rows:
+        marks = _marks(connection, len(rows[0]))
+        many(connection, f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608 (our own names)
+
+
+def select_one(connection: Connection, statement: str) -> str:
+    """Return a statement whose `{0}` are the driver's own marks."""
+    return statement.format(_marks(connection, 1))
+
+
+def many(connection: Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Carry out a statement in the driver's own words for every row."""
+    if rows:
+        connection.exec_driver_sql(statement, list(rows))
+
+
+def _marks(connection: Connection, count: int) -> str:
+    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    return ", ".join([mark] * count)
+
+
 def count_rows(connection: Connection, name: str, change: int) -> int:
     """Note that a bounded table grew or shrank; returns how many rows it holds."""
     statement = text(

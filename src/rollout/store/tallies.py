@@ -2,64 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from struct import Struct
 from typing import Final
 
-import numpy as np
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from rollout.domain.records import Run, Tally
-from rollout.stats import quantiles
-from rollout.stats.arrays import IntArray
+from rollout.store.changes import Changes
 from rollout.store.intake_tables import TallyRow
-from rollout.store.sql import put
+from rollout.store.sql import put_many, select_one
 
 KEPT_MINUTES: Final = 60 * 24 * 30
 # Only the buckets that hold something, 10 bytes each.
-_SPARSE: Final = np.dtype([("bucket", "<u2"), ("requests", "<u8")])
-_SELECT: Final = text(
+_CELL: Final = Struct("<HQ")
+_SELECT: Final = (
     "SELECT requests, errors, left_early, fallbacks, durations FROM tally "
-    "WHERE run_id = :run_id AND block = :block AND arm = :arm AND minute = :minute"
+    "WHERE run_id = {0} AND block = {0} AND arm = {0} AND minute = {0}"
 )
 
 
-def packed(counts: IntArray) -> bytes:
-    """Return a histogram as bytes."""
-    buckets = np.flatnonzero(counts)
-    table = np.zeros(len(buckets), dtype=_SPARSE)
-    table["bucket"], table["requests"] = buckets, counts[buckets]
-    return table.tobytes()
+def packed(counts: Mapping[int, int]) -> bytes:
+    """Return a histogram, by bucket, as bytes."""
+    return b"".join(_CELL.pack(bucket, counts[bucket]) for bucket in sorted(counts))
 
 
-def unpacked(content: bytes) -> IntArray:
-    """Return the counts of all 807 buckets."""
-    table = np.frombuffer(content, dtype=_SPARSE)
-    counts = np.zeros(quantiles.BUCKETS, dtype=np.int64)
-    counts[table["bucket"]] = table["requests"]
-    return counts
+def unpacked(content: bytes) -> dict[int, int]:
+    """Return the requests of each bucket that has any."""
+    return dict(_CELL.iter_unpack(content))
 
 
-def count_requests(connection: Connection, run_id: int, tallies: Sequence[Tally]) -> None:
+def count_requests(connection: Connection, run_id: int, tallies: Sequence[Tally], changes: Changes) -> None:
     """Add to the minutes of one run."""
     rows = []
     for tally in tallies:
-        key = {"run_id": run_id, "block": tally.block, "arm": tally.arm, "minute": tally.minute}
-        old = connection.execute(_SELECT, key).one_or_none() or (0, 0, 0, 0, b"")
+        key = (run_id, tally.block, tally.arm, tally.minute)
+        old = _known(connection, key)
         counts = unpacked(old[4])
         for bucket, requests in tally.durations:
-            counts[bucket] += requests
-        rows.append(
-            {
-                **key,
-                "requests": old[0] + tally.requests,
-                "errors": old[1] + tally.errors,
-                "left_early": old[2] + tally.left,
-                "fallbacks": old[3] + tally.fallbacks,
-                "durations": packed(counts),
-            }
-        )
-    if rows:
-        connection.execute(put(TallyRow), rows)
+            counts[bucket] = counts.get(bucket, 0) + requests
+        sums = (tally.requests, tally.errors, tally.left, tally.fallbacks)
+        rows.append((*key, *(a + b for a, b in zip(old[:4], sums, strict=True)), packed(counts)))
+        changes.requests.append((run_id, tally.arm, tally.minute, tally.requests, tally.errors))
+    put_many(connection, TallyRow, rows)
+
+
+def _known(connection: Connection, key: tuple[int, int, str, int]) -> tuple[int, int, int, int, bytes]:
+    found = connection.exec_driver_sql(select_one(connection, _SELECT), key).one_or_none()
+    return (0, 0, 0, 0, b"") if found is None else (found[0], found[1], found[2], found[3], found[4])
 
 
 def forget_tallies(connection: Connection, *, now_minute: int) -> None:
@@ -89,7 +80,30 @@ def tallies(connection: Connection, run_id: int, run: Run, *, since_minute: int)
     )
     found = []
     for block, arm, minute, requests, errors, left, fallbacks, durations in rows:
-        sparse = np.frombuffer(durations, dtype=_SPARSE)
-        pairs = tuple(zip(sparse["bucket"].tolist(), sparse["requests"].tolist(), strict=True))
+        pairs = tuple(unpacked(durations).items())
         found.append(Tally(run, block, arm, minute, requests, errors, left, fallbacks, pairs))
     return tuple(found)
+
+
+def requests_by_minute(
+    connection: Connection, run_id: int, *, since_minute: int
+) -> list[tuple[str, int, int, int]]:
+    """Return (arm, minute, requests, errors) of one run since a minute."""
+    rows = connection.execute(
+        text(
+            "SELECT arm, minute, sum(requests), sum(errors) FROM tally "
+            "WHERE run_id = :run AND minute >= :since GROUP BY arm, minute"
+        ),
+        {"run": run_id, "since": since_minute},
+    )
+    return [(arm, minute, int(requests), int(errors)) for arm, minute, requests, errors in rows]
+
+
+def durations(connection: Connection, run_id: int, arms: Sequence[str]) -> dict[int, int]:
+    """Return the requests of some arms by bucket of their duration, of the last thirty days."""
+    statement = text("SELECT durations FROM tally WHERE run_id = :run AND arm IN :arms")
+    found: Counter[int] = Counter()
+    asked = {"run": run_id, "arms": list(arms)}
+    for (content,) in connection.execute(statement.bindparams(bindparam("arms", expanding=True)), asked):
+        found.update(unpacked(content))
+    return dict(found)

@@ -1,163 +1,146 @@
-"""Units' ten seconds against latency limits: exact sums for the violation tests, bounded to the last hour."""
+"""Units' ten seconds against latency limits, of the last hour, and what they did before as totals."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, text
 
-from rollout.domain.records import (
-    BASELINE_SERVED,
-    MINUTE_US,
-    NANO,
-    WINDOW_US,
-    RatioSums,
-    Threshold,
-    UnitWindow,
-)
-from rollout.stats.arrays import IntArray
+from rollout.domain.records import BASELINE_SERVED, MINUTE_US, NANO, WINDOW_US, Side, UnitWindow
 from rollout.stats.slo import is_environment
 from rollout.store import window_sql as sql
+from rollout.store.changes import ArmTotal, ArmWindow, Changes
 from rollout.store.intake_tables import ArmTotalRow, ArmWindowRow, UnitTotalRow, UnitWindowRow
-from rollout.store.sql import LATE, WINDOWS, Bounds, add, count_rows, leave_out
+from rollout.store.sql import LATE, WINDOWS, Bounds, add, count_rows, insert_many, leave_out
 
 ROWS: Final = "unit_window"
+TOTALS: Final = "unit_total"
 PER_MINUTE: Final = MINUTE_US // WINDOW_US
 
 
-@dataclass(frozen=True, slots=True)
-class ArmWindows:
-    """An arm's ten-second windows of the last hour, in order; window w begins at w × 10 s."""
-
-    window: IntArray
-    units: IntArray
-    fraction_nano: IntArray
-    requests: IntArray
-    exceedances: IntArray
-
-
-@dataclass(frozen=True, slots=True)
-class Folded:
-    """An arm's unit-windows from the beginning to the last hour; those in shared outages are left out."""
-
-    units: int = 0
-    fraction_nano: int = 0
-    outage_units: int = 0
-
-
 def count_windows(
-    connection: Connection, run_id: int, arriving: Sequence[UnitWindow], bounds: Bounds
+    connection: Connection,
+    runs: Mapping[int, int],
+    arriving: Sequence[UnitWindow],
+    bounds: Bounds,
+    changes: Changes,
 ) -> None:
-    """Add what one run's units did; what is too late or too much is left out, and the run says so."""
-    _stage(connection)
-    oldest = _minute_window(bounds.horizon_us)
-    rows = [
-        {
-            "threshold_id": one.threshold,
-            "arm": one.arm,
-            "unit": one.unit,
-            "time_window": one.window,
-            "requests": one.requests,
-            "exceedances": one.exceedances,
-        }
-        for one in arriving
-        if one.window >= oldest
-    ]
-    leave_out(connection, run_id, LATE, len(arriving) - len(rows), bounds.now_us)
-    if rows:
-        connection.execute(sql.ARRIVE, rows)
-        connection.execute(add(ArmWindowRow, sql.UNITLESS))
-        connection.execute(sql.DROP_UNITLESS)
-        _make_room(connection, run_id, bounds)
-        connection.execute(add(ArmWindowRow, sql.CHANGES), {"nano": NANO})
-        connection.execute(add(UnitWindowRow, sql.ARRIVED))
-
-
-def fold_windows(
-    connection: Connection, run_id: int, thresholds: Sequence[Threshold], bounds: Bounds
-) -> None:
-    """Turn a run's windows older than the horizon into totals, without the minutes of shared outages."""
-    for threshold in thresholds:
-        _stage(connection)
-        has_room = int(connection.execute(sql.COUNT_TOTALS).scalar_one()) < bounds.rows
-        leave_out(connection, run_id, WINDOWS, int(not has_room), bounds.now_us)
-        asked = {
-            "threshold": threshold.identity,
-            "window": _minute_window(bounds.horizon_us),
-            "per_minute": PER_MINUTE,
-        }
-        outages = [{"minute": minute} for minute in _outages(connection, threshold, asked)]
-        if outages:
-            connection.execute(sql.NOTE_OUTAGE, outages)
-        connection.execute(add(ArmTotalRow, sql.FOLD_ARMS), asked)
-        connection.execute(add(UnitTotalRow, sql.FOLD_UNITS), {**asked, "has_room": has_room})
-        connection.execute(sql.DROP_ARMS, asked)
-        count_rows(connection, ROWS, -connection.execute(sql.DROP_UNITS, asked).rowcount)
-
-
-def arm_windows(connection: Connection, threshold: int) -> dict[str, ArmWindows]:
-    """Return every arm's windows of the last hour; `rest` has traffic but no units."""
-    rows = connection.execute(sql.ARM_WINDOWS, {"threshold": threshold}).all()
-    found: dict[str, list[Row[tuple[object, ...]]]] = {}
-    for row in rows:
-        found.setdefault(row[0], []).append(row)
-    return {
-        arm: ArmWindows(*(np.array([row[place] for row in own], dtype=np.int64) for place in range(1, 6)))
-        for arm, own in found.items()
-    }
-
-
-def folded(connection: Connection, threshold: int) -> dict[str, Folded]:
-    """Return what was before the last hour."""
-    rows = connection.execute(sql.FOLDED, {"threshold": threshold})
-    return {arm: Folded(*sums) for arm, *sums in rows}
-
-
-def unit_sums(
-    connection: Connection, threshold: int, arm: str, *, since_us: int | None, outage_minutes: Sequence[int]
-) -> RatioSums:
-    """Return sums over an arm's units since a time within the last hour, or since the beginning (`None`).
-
-    A window counts from its begin on; the minutes of shared outages are left out.
-    """
-    asked = {
-        "threshold": threshold,
-        "arm": arm,
-        "since": 0 if since_us is None else -(-since_us // WINDOW_US),
-        "outages": [*outage_minutes, -1],
-        "from_the_beginning": since_us is None,
-        "per_minute": PER_MINUTE,
-        "nano": NANO,
-    }
-    return RatioSums(*map(int, connection.execute(sql.UNIT_SUMS, asked).one()))
-
-
-def _outages(connection: Connection, threshold: Threshold, asked: Mapping[str, int]) -> list[int]:
-    arms = {**asked, "arms": list(BASELINE_SERVED)}
-    rows = connection.execute(sql.BASELINE_MINUTES, arms).all()
+    """Add what units did; what is too late or too much is left out, and its run (by threshold) says so."""
+    oldest = minute_window(bounds.horizon_us)
+    rows = [row for row in arriving if row[3] >= oldest]
+    if len(rows) < len(arriving):
+        late = [runs[row[0]] for row in arriving if row[3] < oldest]
+        for run_id in set(late):
+            leave_out(connection, run_id, LATE, late.count(run_id), bounds.now_us)
     if not rows:
-        return []
-    minutes, requests, exceedances = zip(*rows, strict=True)
-    marked = is_environment(requests, exceedances, limit=threshold.share)
-    return [int(minute) for minute, is_outage in zip(minutes, marked, strict=True) if is_outage]
+        return
+    _stage(connection)
+    insert_many(connection, "arriving", rows)
+    unitless = connection.execute(text(add(ArmWindowRow, sql.UNITLESS).text + sql.AS_NOW))
+    changes.arm_windows += [ArmWindow(*row) for row in unitless]
+    connection.execute(sql.DROP_UNITLESS)
+    if _make_room(connection, runs, bounds, changes):
+        changes.unit_windows += [(*row,) for row in connection.execute(sql.KEPT)]
+    else:
+        changes.unit_windows += [row for row in rows if row[2] is not None]
+    changed = connection.execute(text(add(ArmWindowRow, sql.CHANGES).text + sql.AS_NOW), {"nano": NANO})
+    changes.arm_windows += [ArmWindow(*row) for row in changed]
+    connection.execute(add(UnitWindowRow, sql.ARRIVED))
 
 
-def _make_room(connection: Connection, run_id: int, bounds: Bounds) -> None:
-    """Note the new rows; when the table is full they are dropped, and known unit-windows still count."""
-    new = int(connection.execute(sql.COUNT_NEW).scalar_one())
-    if count_rows(connection, ROWS, new) > bounds.rows:
-        connection.execute(sql.DROP_NEW)
-        count_rows(connection, ROWS, -new)
-        leave_out(connection, run_id, WINDOWS, new, bounds.now_us)
+def fold_windows(connection: Connection, runs: Mapping[int, int], bounds: Bounds, changes: Changes) -> None:
+    """Turn all windows older than the horizon into totals, without the minutes of shared outages."""
+    _stage(connection)
+    before = minute_window(bounds.horizon_us)
+    asked = {"window": before, "per_minute": PER_MINUTE}
+    _note_outages(connection, asked)
+    new = {threshold: units for threshold, units in connection.execute(sql.NEW_TOTALS, asked)}  # noqa: C416
+    held = count_rows(connection, TOTALS, sum(new.values()))
+    has_room = held <= bounds.rows
+    if not has_room:
+        count_rows(connection, TOTALS, -sum(new.values()))
+        _leave_out(connection, runs, new, bounds, changes)
+    for source in (sql.FOLD_ARMS, sql.FOLD_SLOW):
+        statement = text(add(ArmTotalRow, source).text + sql.TOTAL_NOW)
+        found = connection.execute(statement, {**asked, **_side(source)})
+        changes.arm_totals += [ArmTotal(*row) for row in found]
+    connection.execute(add(UnitTotalRow, sql.FOLD_UNITS), {**asked, "has_room": has_room})
+    connection.execute(sql.DROP_ARMS, asked)
+    count_rows(connection, ROWS, -connection.execute(sql.DROP_UNITS, asked).rowcount)
+    changes.folded_before = before
+
+
+def arm_windows(connection: Connection, threshold: int) -> list[ArmWindow]:
+    """Return every arm's windows of the last hour; `rest` has traffic but no units."""
+    return [ArmWindow(*row) for row in connection.execute(sql.ARM_WINDOWS, {"threshold": threshold})]
+
+
+def arm_totals(connection: Connection, threshold: int) -> list[ArmTotal]:
+    """Return what was before the last hour."""
+    return [ArmTotal(*row) for row in connection.execute(sql.ARM_TOTALS, {"threshold": threshold})]
+
+
+def units(
+    connection: Connection, threshold: int, arm: str
+) -> tuple[list[tuple[int, int, int]], list[UnitWindow]]:
+    """Return an arm's units: what each did before the last hour (unit, requests, exceedances), and since."""
+    asked = {"threshold": threshold, "arm": arm}
+    before = [(unit, x, y) for unit, x, y in connection.execute(sql.UNIT_TOTALS, asked)]
+    rows: list[UnitWindow] = [(*row,) for row in connection.execute(sql.UNIT_WINDOWS, asked)]
+    return before, rows
+
+
+def minute_window(time_us: int) -> int:
+    """Return the first window of a time's minute."""
+    return max(time_us, 0) // MINUTE_US * PER_MINUTE
+
+
+def _side(source: str) -> dict[str, str]:
+    return {"side": Side.ALL.value} if ":side" in source else {}
+
+
+def _note_outages(connection: Connection, asked: Mapping[str, int]) -> None:
+    """Write down which old minutes were shared outages."""
+    arms = {**asked, "arms": list(BASELINE_SERVED), "side": Side.ALL.value}
+    rows = connection.execute(sql.BASELINE_MINUTES, arms).all()
+    if rows:
+        thresholds, shares, minutes, requests, exceedances = zip(*rows, strict=True)
+        marked = is_environment(requests, exceedances, limit=shares)
+        found = zip(thresholds, minutes, marked, strict=True)
+        insert_many(connection, "outage", [(one, minute) for one, minute, is_outage in found if is_outage])
+
+
+def _make_room(connection: Connection, runs: Mapping[int, int], bounds: Bounds, changes: Changes) -> bool:
+    """Note the new rows, and return whether some were dropped; known unit-windows count in a full table."""
+    new = {threshold: rows for threshold, rows in connection.execute(sql.COUNT_NEW)}  # noqa: C416
+    room = bounds.rows - count_rows(connection, ROWS, 0)
+    refused: dict[int, int] = {}
+    for run_id in sorted({runs[threshold] for threshold in new}):
+        own = {threshold: rows for threshold, rows in new.items() if runs[threshold] == run_id}
+        room -= sum(own.values())
+        if room < 0:
+            room += sum(own.values())
+            refused |= own
+    count_rows(connection, ROWS, sum(new.values()) - sum(refused.values()))
+    if refused:
+        connection.execute(sql.DROP_NEW, {"thresholds": list(refused)})
+        _leave_out(connection, runs, refused, bounds, changes)
+    return bool(refused)
+
+
+def _leave_out(
+    connection: Connection,
+    runs: Mapping[int, int],
+    refused: Mapping[int, int],
+    bounds: Bounds,
+    changes: Changes,
+) -> None:
+    for threshold, rows in refused.items():
+        leave_out(connection, runs[threshold], WINDOWS, rows, bounds.now_us)
+        changes.has_left_out = True
 
 
 def _stage(connection: Connection) -> None:
     for statement in sql.STAGE:
         connection.execute(statement)
-
-
-def _minute_window(time_us: int) -> int:
-    return max(time_us, 0) // MINUTE_US * PER_MINUTE

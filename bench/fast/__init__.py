@@ -1,0 +1,1 @@
+"""What the fast path of a look costs, with many experiments at once."""
