@@ -74,11 +74,11 @@ def told_between(
     name: str, source: str, outcomes: Sequence[Outcome], from_us: int, until_us: int
 ) -> list[int]:
     """Return the values, in micro-units; of one key the least (time, value) counts."""
-    kept: dict[str, tuple[int, int]] = {}
+    kept: dict[str, tuple[int, float]] = {}
     for one in outcomes:
         if one.metric == source and one.unit.strip(" \t") == name and one.ts_us >= BEGIN_US - 600_000_000:
             kept[one.key] = min(kept.get(one.key, (one.ts_us, one.value)), (one.ts_us, one.value))
-    return [value * 1_000_000 for ts_us, value in kept.values() if from_us <= ts_us < until_us]
+    return [round(value * 1_000_000) for ts_us, value in kept.values() if from_us <= ts_us < until_us]
 
 
 def folded(metric: Told, values: list[int]) -> int:

@@ -43,7 +43,7 @@ class Told:
     unit: str
     metric: str
     ts_us: int
-    value: int
+    value: float
     key: str
 
 
@@ -122,7 +122,9 @@ def as_outcomes(told: Sequence[Told]) -> list[Outcome]:
     for one in told:
         unit = HASHING.unit(one.unit)
         assert unit is not None
-        found.append(Outcome(unit, one.metric, one.ts_us, one.value * 1_000_000, HASHING.key_of(one.key)))
+        found.append(
+            Outcome(unit, one.metric, one.ts_us, round(one.value * 1_000_000), HASHING.key_of(one.key))
+        )
     return found
 
 

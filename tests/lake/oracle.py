@@ -111,7 +111,7 @@ def closed(requests: Sequence[Request]) -> dict[str, Unit]:
 def successes(
     requests: Sequence[Request], outcomes: Sequence[Told], metric: str
 ) -> dict[tuple[str, int, int], tuple[int, int]]:
-    told: dict[tuple[str, str], tuple[int, int]] = {}
+    told: dict[tuple[str, str], tuple[int, float]] = {}
     for outcome in outcomes:
         if outcome.metric == metric:
             key = (outcome.unit.strip(" \t"), outcome.key)

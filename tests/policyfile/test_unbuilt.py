@@ -14,6 +14,12 @@ MEAN = "{name: m, role: observe, source: outcomes, type: mean, window: 1h}"
 SPENT = (
     "{name: m, role: guardrail, source: outcomes, type: mean, direction: increase, margin: 5%, window: 1h}"
 )
+
+
+def with_metric(metric: str) -> str:
+    return changed("    - {name: errors", f"    - {metric}\n    - {{name: errors")
+
+
 BUILT = {
     "spec.route.host": changed("{path: /churn}", "{path: /churn, host: a.example.com}"),
     "spec.candidates: more than one": changed("50%, hold", "25%, hold").replace(
@@ -27,15 +33,20 @@ BUILT = {
     "spec.assignment.layer": changed("salt:", "layer: {name: a, share: 50%}, salt:"),
     "spec.assignment.holdout": changed("salt:", "holdout: 1%, salt:"),
     "spec.assignment.match": changed("salt:", "match: [{header: x-tier, present: true}], salt:"),
-}
-FEATURES = {
     "covariates": changed("window: 24h", "window: 24h\n      covariate: {preWindow: 14d}"),
     "guardrails from outcomes": changed(
         "    - {name: errors",
         f"    - {SPENT.replace('mean', 'binary')}\n    - {{name: errors",
     ),
-    "guardrails on latency": changed("role: slo", "role: guardrail"),
     "role observe": changed("role: slo", "role: observe"),
+    "metrics of type mean": with_metric(SPENT),
+    "metrics of type count": with_metric(SPENT.replace("mean", "count")),
+    "metrics of type ratio": with_metric(
+        SPENT.replace("mean", "ratio").replace("window", "numerator: a, denominator: b, window")
+    ),
+}
+FEATURES = {
+    "guardrails on latency": changed("role: slo", "role: guardrail"),
     "warmup": changed("minUnits: 500}", "minUnits: 500}, warmup: 2m"),
     "mirror steps": changed("  steps:\n", "  steps:\n    - {mirror: 1%, hold: {for: 1h}}\n"),
     "approve steps": GOOD + "    - {approve: [leads]}\n",
@@ -43,11 +54,6 @@ FEATURES = {
     "spec.notify": GOOD + "  notify: [{to: ml, events: [decision]}]\n",
 }
 OF_A_TYPE = {
-    "metrics of type mean": SPENT,
-    "metrics of type count": SPENT.replace("mean", "count"),
-    "metrics of type ratio": SPENT.replace("mean", "ratio").replace(
-        "window", "numerator: a, denominator: b, window"
-    ),
     "metrics from prometheus": "{name: gpu, role: slo, source: prometheus, query: gpu, max: 1}",
 }
 
@@ -63,8 +69,7 @@ def test_one_change_asks_for_one_feature(feature: str) -> None:
 
 @pytest.mark.parametrize("feature", OF_A_TYPE)
 def test_a_metric_of_another_type_is_a_feature(feature: str) -> None:
-    text = changed("    - {name: errors", f"    - {OF_A_TYPE[feature]}\n    - {{name: errors")
-    assert asked(text) == (feature,)
+    assert asked(with_metric(OF_A_TYPE[feature])) == (feature,)
 
 
 def test_each_feature_is_asked_for_once() -> None:

@@ -20,10 +20,6 @@ def _has_type(policy: Policy, kind: MetricType) -> bool:
     return _has(policy, lambda metric: metric.type is kind)
 
 
-def _is_outcome_guardrail(metric: Metric) -> bool:
-    return metric.role is Role.GUARDRAIL and metric.type is MetricType.BINARY
-
-
 def _is_latency_guardrail(metric: Metric) -> bool:
     return metric.role is Role.GUARDRAIL and metric.type is MetricType.LATENCY
 
@@ -33,13 +29,7 @@ def _calls_workflows(policy: Policy) -> bool:
 
 
 UNBUILT: Final[tuple[tuple[str, Callable[[Policy], bool]], ...]] = (
-    ("metrics of type mean", lambda policy: _has_type(policy, MetricType.MEAN)),
-    ("metrics of type ratio", lambda policy: _has_type(policy, MetricType.RATIO)),
-    ("metrics of type count", lambda policy: _has_type(policy, MetricType.COUNT)),
     ("metrics from prometheus", lambda policy: _has_type(policy, MetricType.THRESHOLD)),
-    ("covariates", lambda policy: _has(policy, lambda metric: metric.pre_window_s is not None)),
-    ("role observe", lambda policy: _has(policy, lambda metric: metric.role is Role.OBSERVE)),
-    ("guardrails from outcomes", lambda policy: _has(policy, _is_outcome_guardrail)),
     ("guardrails on latency", lambda policy: _has(policy, _is_latency_guardrail)),
     ("mirror steps", lambda policy: bool(policy.mirror_steps)),
     ("warmup", lambda policy: any(stage.warmup_s > 0 for stage in policy.stages)),
