@@ -157,8 +157,12 @@ def test_json_lines_are_read_as_the_door_reads_them(tmp_path: Path, line: str, w
         ("a.csv", b"unit;metric;ts_us;value\n", "--delimiter ';'"),
         ("a.csv", b"unit,metric,value\n", "no column 'ts_us' or 'time'"),
         ("a.csv", b"unit,metric,ts_us,time,value\n", "both 'ts_us' and 'time' say when"),
-        ("a.csv", b"units,metric,ts_us,value\n", "--map 'units=unit' if that is it"),
-        ("a.csv", b"unit,ts_us,value\n", "or --metric NAME for a file of one metric"),
+        (
+            "a.csv",
+            b"units,metric,ts_us,value\n",
+            "no column 'unit'; --map COLUMN=unit says which it is of units, metric, ts_us, value",
+        ),
+        ("a.csv", b"unit,ts_us,value\n", "or --metric NAME in a file of one metric"),
         ("a.csv", b"\x93\xff,metric\n", "the header is not UTF-8"),
         ("a.csv", b'"unit,metric\nada,bought\n', "no header: a quote is opened"),
         ("a.csv", "unit,metric\n".encode("utf-16"), "it is UTF-16 text"),
@@ -200,6 +204,16 @@ def test_packed_text_and_byte_order_marks_are_read(tmp_path: Path) -> None:
     ):
         found = checked(written(tmp_path, content, name))
         assert (found.rows, found.good, found.failures) == (1, 1, ())
+
+
+@pytest.mark.parametrize("sign", [";", "\t", "|"])
+def test_cells_may_be_separated_otherwise(tmp_path: Path, sign: str) -> None:
+    file = written(tmp_path, (HEAD + GOOD + 'ada,bought,NOW,"1,5",k\n').replace(",", sign))
+    found = checked(file, Asked(delimiter=sign), rejects=tmp_path / "mend.csv")
+    assert (found.good, found.rejected) == (1, 1)
+    assert (
+        (tmp_path / "mend.csv").read_text().startswith(sign.join(["rejected_line", "rejected_because", "u"]))
+    )
 
 
 def test_only_a_header_is_no_row_and_no_failure(tmp_path: Path) -> None:
@@ -276,7 +290,19 @@ def test_times_are_read_exactly_and_never_guessed(
 def test_a_wrong_time_is_shown_as_the_row_writes_it(tmp_path: Path) -> None:
     file = written(tmp_path, "unit,metric,time,value\nada,bought,1999-01-01T00:00:00Z,1\n")
     ((_, why),) = whys(checked(file))
-    assert why.endswith("the row says '1999-01-01T00:00:00Z'")
+    assert why == "time: must be from 90 days ago to 5 minutes ahead (got '1999-01-01T00:00:00Z')"
+    file = written(
+        tmp_path,
+        f'{{"unit": "ada", "metric": "bought", "time": {BEGIN_US // 1000}, "value": 1}}\n',
+        "a.jsonl",
+    )
+    ((_, why),) = whys(checked(file, Asked(moments=Moments(TimeUnit.SECONDS))))
+    assert why.endswith(f"(got {BEGIN_US // 1000}, read as s)")
+    moment = "TIMESTAMPTZ '1999-01-01 00:00:00+00'"
+    file = as_parquet(
+        tmp_path / "a.parquet", f"SELECT 'a' AS unit, 'bought' AS metric, {moment} AS time, 1 AS value"
+    )
+    assert whys(checked(file))[0][1].endswith("ahead (got 1999-01-01T00:00:00+00:00)")
 
 
 def test_parquet_has_types_and_they_are_kept(tmp_path: Path) -> None:

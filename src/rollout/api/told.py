@@ -20,6 +20,7 @@ LARGEST_VALUE: Final = 4_000_000
 AHEAD_US: Final = 5 * 60 * 1_000_000
 BEHIND_US: Final = 90 * 86_400 * 1_000_000
 SHOWN_CHARACTERS: Final = 60
+TIMELY: Final = "from 90 days ago to 5 minutes ahead"
 LIKELY: Final = (
     (10**8, 10**11, "seconds"),
     (10**11, 10**14, "milliseconds"),
@@ -103,6 +104,14 @@ class Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _DECODER: Final = msgspec.json.Decoder(Told)
 
 
+class Untimely(ValueError):
+    """A time that is not taken; the bounds are `TIMELY`."""
+
+    def __init__(self, ts_us: int, now_us: int) -> None:
+        expected = f"microseconds since 1970, {TIMELY}"
+        super().__init__(f"ts_us: must be {expected} (got {ts_us}{_likely(ts_us, now_us)})")
+
+
 class Checker:
     """Turns what one application tells in one request into outcomes; each refusal is a ValueError."""
 
@@ -132,9 +141,8 @@ def check(told: Told, metrics: Wanted | None, now_us: int) -> None:
     # What one policy can use is kept, whatever another takes the same name for.
     if not any(meaning.allows(told.value) for meaning in meanings):
         raise ValueError(f"value: must be {' or '.join(sorted(meanings))} (got {told.value})")
-    if not _is_timely(told.ts_us, now_us):
-        expected = "microseconds since 1970, from 90 days ago to 5 minutes ahead"
-        raise ValueError(f"ts_us: must be {expected} (got {told.ts_us}{_likely(told.ts_us, now_us)})")
+    if not now_us - BEHIND_US <= told.ts_us <= now_us + AHEAD_US:
+        raise Untimely(told.ts_us, now_us)
 
 
 def key_text(told: Told) -> str:
@@ -160,10 +168,6 @@ def _unknown_metric(told: Told) -> frozenset[Meaning]:
     if not told.metric.strip():
         raise ValueError("metric: must not be blank")
     return frozenset([Meaning.AMOUNT])
-
-
-def _is_timely(ts_us: int, now_us: int) -> bool:
-    return now_us - BEHIND_US <= ts_us <= now_us + AHEAD_US
 
 
 def _likely(ts_us: int, now_us: int) -> str:

@@ -50,16 +50,17 @@ def layout_of(name: str, columns: Sequence[str] | None, asked: Asked) -> Layout:
         left_out = () if asked.metric is None else ("metric",)
         return Layout({part: asked.column_of(part) for part in NAMES if part not in left_out})
     problems = [
-        Problem(name, f"no column '{column}', which --map names", _offered(column, columns))
+        Problem(name, f"no column '{column}', which --map names", _guessed(column, columns))
         for column in asked.columns.values()
         if column not in columns
     ]
     of = {part: asked.column_of(part) for part in NAMES if asked.column_of(part) in columns}
     problems += _doubtful(name, of, asked)
-    missing = [part for part in ("unit", "value") if part not in of]
-    missing += [] if "metric" in of or asked.metric is not None else ["metric"]
-    missing += [] if "time" in of or "ts_us" in of else ["ts_us"]
-    problems += [_missing(name, part, columns) for part in missing if part not in asked.columns]
+    given = {*of, *asked.columns, *(() if asked.metric is None else ("metric",))}
+    missing = [part for part in ("unit", "metric", "value") if part not in given]
+    missing += [] if given & {"time", "ts_us"} else ["ts_us' or 'time"]
+    if missing:
+        problems.append(_missing(name, missing, columns))
     if problems:
         raise NotReadable(*problems)
     used = set(of.values())
@@ -121,23 +122,24 @@ def _doubtful(name: str, of: Mapping[str, str], asked: Asked) -> list[Problem]:
     return problems
 
 
-def _missing(name: str, part: str, columns: Sequence[str]) -> Problem:
-    what = f"no column '{part}'" if part != "ts_us" else "no column 'ts_us' or 'time'"
-    if part == "metric":
-        return Problem(name, what, f"{_offered(part, columns)}, or --metric NAME for a file of one metric")
-    return Problem(name, what, _offered(part, columns))
-
-
-def _offered(part: str, columns: Sequence[str]) -> str:
+def _missing(name: str, parts: Sequence[str], columns: Sequence[str]) -> Problem:
+    what = "no column " + ", ".join(f"'{part}'" for part in parts)
     if len(columns) == 1 and (sign := next((one for one in ";\t|" if one in columns[0]), None)):
-        return f"the cells seem to be separated otherwise: --delimiter {shown(sign)}"
+        return Problem(name, what, f"are the cells separated otherwise? --delimiter {shown(sign)}")
     if not set(columns) & set(NAMES) and any(column[:1].isdigit() for column in columns):
-        return "is the header missing? the first line must name the columns"
-    guess = nearest(part, [column for column in columns if column not in NAMES])
-    if guess is not None:
-        return f"--map '{guess}={part}' if that is it"
-    listed = ", ".join(columns[:SHOWN_COLUMNS]) + (", …" if len(columns) > SHOWN_COLUMNS else "")
-    return f"--map COLUMN={part} names another ({listed})"
+        return Problem(name, what, "is the header missing? the first line must name the columns")
+    example = parts[0] if len(parts) == 1 and "time" not in parts[0] else "NAME"
+    metric = ", or --metric NAME in a file of one metric" if "metric" in parts else ""
+    return Problem(name, what, f"--map COLUMN={example} says which it is of {_listed(columns)}{metric}")
+
+
+def _guessed(column: str, columns: Sequence[str]) -> str:
+    guess = nearest(column, columns)
+    return f"did you mean '{guess}'?" if guess is not None else f"there are {_listed(columns)}"
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(columns[:SHOWN_COLUMNS]) + (", …" if len(columns) > SHOWN_COLUMNS else "")
 
 
 def mapped(written: Sequence[str]) -> Mapping[str, str]:

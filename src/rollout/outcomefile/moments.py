@@ -69,6 +69,14 @@ class Moments:
             case _:
                 raise ValueError(f"time: must be a time (got {shown(cell)})")
 
+    def shown(self, cell: object) -> str:
+        """Write a cell into a sentence, with what it was taken for."""
+        if isinstance(cell, Instant):
+            return (EPOCH + timedelta(microseconds=cell.us)).isoformat()
+        text = str(cell).strip(" \t")
+        is_number = self.unit is not None and NUMBER.fullmatch(text)
+        return f"{text}, read as {self.unit}" if is_number else shown(text)
+
     def _of_number(self, text: str) -> int:
         if self.unit is None:
             raise ValueError(f"time: a bare number says no unit: add --time-unit (got {text})")

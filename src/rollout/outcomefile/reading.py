@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import msgspec
 
-from rollout.api.told import Meaning, Told, Wanted, check
+from rollout.api.told import TIMELY, Meaning, Told, Untimely, Wanted, check
 from rollout.errors import NotReadable, Problem
 from rollout.outcomefile.columns import Asked, Reader, layout_of
 from rollout.outcomefile.csv_rows import CsvRows
 from rollout.outcomefile.findings import MOST_COLUMNS, Findings
 from rollout.outcomefile.lines import JsonLines
 from rollout.outcomefile.parquet import ParquetRows
-from rollout.outcomefile.record import Record, Table, shown
+from rollout.outcomefile.record import Record, Table
 from rollout.outcomefile.rejects import OURS, Rejects
 from rollout.outcomefile.source import STANDARD_INPUT, Form, opened
 
@@ -40,7 +41,7 @@ class File:
     table: Table
     reader: Reader
     unused: Sequence[str]
-    time_column: str | None
+    untimely: Callable[[Record], str | None]
     progress: Callable[[], tuple[int, int | None]]
 
 
@@ -72,7 +73,7 @@ def opened_file(name: str, form: Form, asked: Asked) -> Iterator[File]:
             table,
             Reader(form, layout, asked),
             [one for one in layout.unused if one and one not in OURS][:MOST_COLUMNS],
-            layout.of.get("time"),
+            partial(_untimely, asked),
             lambda: (source.counted.count, source.size),
         )
 
@@ -87,8 +88,10 @@ def good_rows(file: File, standard: Standard, collected: Collected) -> Iterator[
         try:
             told = file.reader.told(record)
             check(told, standard.metrics, standard.now_us())
+        except Untimely as error:
+            collected.reject(record, file.untimely(record) or str(error))
         except ValueError as error:
-            collected.reject(record, _explained(file, record, str(error)))
+            collected.reject(record, str(error))
         else:
             yield record, told
     collected.on_read(*file.progress())
@@ -119,12 +122,12 @@ def _parquet(name: str, asked: Asked) -> File:
         table,
         Reader(Form.PARQUET, layout, asked),
         [one for one in layout.unused if one not in OURS][:MOST_COLUMNS],
-        layout.of.get("time"),
+        partial(_untimely, asked),
         lambda: (table.done, table.rows),
     )
 
 
-def _explained(file: File, record: Record, why: str) -> str:
-    """Say of a wrong time also how the row writes it."""
-    written = record.cells.get(file.time_column) if file.time_column is not None else None
-    return f"{why}; the row says {shown(written)}" if written is not None and why.startswith("ts_us") else why
+def _untimely(asked: Asked, record: Record) -> str | None:
+    """Return what is wrong with the time of a row that has a column `time`, in its own terms."""
+    written = record.cells.get(asked.column_of("time"))
+    return None if written is None else f"time: must be {TIMELY} (got {asked.moments.shown(written)})"
