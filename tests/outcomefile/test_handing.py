@@ -118,6 +118,19 @@ def test_rejects_are_mended_and_read_again_in_each_format(tmp_path: Path) -> Non
     assert [one["unit"] for one in spooled(tmp_path)] == [first, second, first] * 2
 
 
+def test_rejects_go_where_a_link_points_and_leave_what_was_there_when_nothing_is_read(tmp_path: Path) -> None:
+    file, target = written(tmp_path, as_csv([{**ROW, "value": 2}])), tmp_path / "target.csv"
+    (tmp_path / "mend.csv").symlink_to(target)
+    with nobody() as url:
+        assert handed(file, url, rejects=tmp_path / "mend.csv").rejected == 1
+    assert (tmp_path / "mend.csv").is_symlink()
+    assert target.read_text().startswith("rejected_line,rejected_because,unit")
+    before = target.read_text()
+    with nobody() as url:
+        assert handed(tmp_path / "gone.csv", url, rejects=target).failures
+    assert target.read_text() == before
+
+
 def test_a_door_that_asks_to_wait_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handing, "BATCH_ROWS", 10)
     now, slept = [0.0], list[float]()

@@ -166,7 +166,7 @@ def _standard_of(answer: "WantedAnswer") -> "Standard":
 
 def _sleep(seconds: float) -> None:
     if seconds >= WORTH_SAYING_S:
-        click.echo(f"the control plane does not take more now: trying again in {seconds:.0f} s", err=True)
+        click.echo(f"the control plane is away, or asks to wait: trying again in {seconds:.0f} s", err=True)
     time.sleep(seconds)
 
 

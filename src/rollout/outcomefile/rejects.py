@@ -54,9 +54,13 @@ class Rejects:
 
 @contextmanager
 def rejects_in(name: str, delimiter: str) -> Iterator[Rejects]:
-    """Yield what writes beside the file, which is there whole at the end, or as it was before."""
+    """Yield what writes beside the file, which is there whole at the end, or as it was before.
+
+    What is there and no plain file, such as a pipe or a link, is written to and never replaced.
+    """
     file = Path(name)
-    beside = file.parent / f".{file.name}.new"
+    is_plain = not file.is_symlink() and (file.is_file() or not file.exists())
+    beside = file.parent / f".{file.name}.new" if is_plain else file
     with _worded(name):
         stream = beside.open("w", encoding="utf-8", errors="surrogateescape", newline="")
     try:
@@ -64,11 +68,13 @@ def rejects_in(name: str, delimiter: str) -> Iterator[Rejects]:
             yield Rejects(name, stream, delimiter)
             with _worded(name):
                 stream.flush()
-        with _worded(name):
-            beside.replace(file)
+        if is_plain:
+            with _worded(name):
+                beside.replace(file)
     finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
+        if is_plain:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
 
 
 @contextmanager
