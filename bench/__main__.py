@@ -16,6 +16,7 @@ import numpy as np
 import scipy
 
 from bench import decisions, judge, lint, statistics, traffic
+from bench.fast import costs as fast
 from bench.fleet import fanout
 from bench.harm import runs as harm
 from bench.harm import table as harm_table
@@ -49,6 +50,7 @@ def sections(plan: harm.Plan) -> Mapping[str, Section]:
         "traffic": Section("five minutes", _traffic, is_quick=False),
         "recorder": Section("half a minute", lambda: records.lines_of(records.table())),
         "outcomes": Section("a minute", lambda: outcomes.lines(outcomes.table(outcomes.Plan()))),
+        "fast": Section("ten minutes", lambda: fast.lines(fast.table(fast.Plan())), is_quick=False),
         "fleet": Section("half a minute", lambda: fanout.lines(fanout.table(fanout.Plan()))),
         "lag": Section("half a minute", lambda: lag.lines(lag.measured(lag.Plan()))),
         "harm": Section(

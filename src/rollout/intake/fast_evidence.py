@@ -8,14 +8,15 @@ from typing import Final
 import numpy as np
 
 from rollout.domain.assignment import Leaf, arm_name
-from rollout.domain.evidence import FirstErrors, LimitEvidence
+from rollout.domain.evidence import ClosedFractions, FirstErrors, LimitEvidence
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.metric import Metric
 from rollout.domain.policy import WHOLE_BP, Policy
 from rollout.domain.records import BASELINE_SERVED, MINUTE_US, NANO, WINDOW_US, Run, Threshold
-from rollout.intake.sums import fractions, joint
+from rollout.intake.sums import joint
 from rollout.stats import events, slo, starts
 from rollout.stats.arrays import FloatArray
+from rollout.stats.moments import JointMoments
 from rollout.stats.starts import Starts
 from rollout.store.counts import Counts
 from rollout.store.live_errors import ErrorCounts
@@ -24,6 +25,10 @@ from rollout.store.sql import ERRORS, WINDOWS
 
 _SECOND_US: Final = 1_000_000
 _LIFE_US: Final = starts.LIFE_S * _SECOND_US
+_NOBODY: Final = ClosedFractions(
+    0, 0.0, JointMoments.from_sums(0, np.zeros(2, np.int64), np.zeros((2, 2), np.int64))
+)
+"""No unit has closed here."""
 _ALARM_WINDOWS: Final = 60
 """Ten minutes of unit-windows, over which a shared outage may dominate."""
 
@@ -33,7 +38,6 @@ class FastEvidence:
 
     def __init__(self, counts: Counts) -> None:
         self._counts = counts
-        self._limits: dict[tuple[Run, str], Threshold] = {}
 
     def first_errors(self, experiment: Experiment, run: Run, now_us: int) -> Mapping[int, FirstErrors]:
         """Return each active candidate's units with a first error since each start, unless some were lost."""
@@ -66,22 +70,18 @@ class FastEvidence:
         found, outages = self._counts.since_starts(threshold, tuple(arms.values()), alive, now_us)
         outage_dominates = _outage_dominates(experiment, outages, now_us)
         return {
-            number: _limit(found[arm], alive, arm, outage_dominates=outage_dominates)
+            number: _limit(found[arm], alive, outage_dominates=outage_dominates)
             for number, arm in arms.items()
             if found[arm].has_ended_units or not is_watching
         }
 
     def _threshold(self, run: Run, metric: Metric) -> Threshold:
         """Return the run's frozen limit, registered when it is first asked for."""
-        known = self._limits.get((run, metric.name))
-        if known is None:
-            share = 1.0 - (metric.quantile or 0.0)
-            known = self._counts.register(run, metric.name, limit_us=metric.max_us or 0, share=share)
-            self._limits[run, metric.name] = known
-        return known
+        share = 1.0 - (metric.quantile or 0.0)
+        return self._counts.register(run, metric.name, limit_us=metric.max_us or 0, share=share)
 
 
-def _limit(found: SinceStarts, alive: Starts, arm: str, *, outage_dominates: bool) -> LimitEvidence:
+def _limit(found: SinceStarts, alive: Starts, *, outage_dominates: bool) -> LimitEvidence:
     parts = [min(nano / NANO, float(n)) for nano, n in zip(found.fraction_nano, found.windows, strict=True)]
     return LimitEvidence(
         start_index=alive.index,
@@ -89,7 +89,7 @@ def _limit(found: SinceStarts, alive: Starts, arm: str, *, outage_dominates: boo
         window_fractions=np.array(parts, dtype=np.float64),
         totals=joint(list(found.sums)),
         exceeding_units=np.array([one.nonzero for one in found.sums], dtype=np.int64),
-        fractions=fractions({}, arm),
+        fractions=_NOBODY,
         outage_dominates=outage_dominates,
     )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from rollout.domain.assignment import BASELINE as CONTROL_PLACE
@@ -11,7 +9,7 @@ from rollout.domain.assignment import blocks
 from rollout.domain.evidence import BinaryEvidence, ClosedFractions, ClosedRatio, MeanEvidence
 from rollout.domain.metric import Metric, MetricType
 from rollout.domain.policy import Policy
-from rollout.domain.records import NANO, RatioSums, Stratum
+from rollout.domain.records import NANO, RatioSums
 from rollout.lake.accounts.totals import ClosedSums
 from rollout.lake.outcomes import MICRO
 from rollout.stats.moments import JointMoments
@@ -67,27 +65,6 @@ def closed_fractions(found: ClosedSums, number: int) -> ClosedFractions:
         int(own.units[0, 0, number]),
         int(own.fraction_nano[0, 0, number]) / NANO,
         JointMoments.from_sums(own.units[0, 0, number], own.totals[0, 0, number], own.products[0, 0, number]),
-    )
-
-
-def fractions(found: Mapping[Stratum, RatioSums], arm: str) -> ClosedFractions:
-    """Return an arm's closed units over all blocks and days."""
-    total = added(found, arm, None)
-    return ClosedFractions(total.units, total.fraction_nano / NANO, _moments([total], ()))
-
-
-def added(found: Mapping[Stratum, RatioSums], arm: str, number: int | None) -> RatioSums:
-    """Return an arm's sums over days, of one block or of all."""
-    own = [s for stratum, s in found.items() if stratum.arm == arm and number in {None, stratum.block}]
-    return RatioSums(
-        units=sum(s.units for s in own),
-        nonzero=sum(s.nonzero for s in own),
-        y=sum(s.y for s in own),
-        x=sum(s.x for s in own),
-        yy=sum(s.yy for s in own),
-        xy=sum(s.xy for s in own),
-        xx=sum(s.xx for s in own),
-        fraction_nano=sum(s.fraction_nano for s in own),
     )
 
 

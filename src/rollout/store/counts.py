@@ -120,17 +120,22 @@ class Counts:
         self, run: Run, metric: str, *, limit_us: int, share: float, side: Side = Side.ALL
     ) -> Threshold:
         """Have a latency limit counted from the next segment on; it is frozen when it first comes."""
+        known = self.threshold(run, metric, side)
+        if known is not None:
+            return known
         with self._database.write() as connection:
-            runs.register(connection, Threshold(0, run, metric, limit_us, share, side))
+            found = runs.register(connection, Threshold(0, run, metric, limit_us, share, side))
         self._thresholds.forget()
         self._owners.forget()
-        return next(
-            one for one in self.thresholds() if (one.run, one.metric, one.side) == (run, metric, side)
-        )
+        return found
+
+    def threshold(self, run: Run, metric: str, side: Side = Side.ALL) -> Threshold | None:
+        """Return a limit that is counted."""
+        return self._thresholds.get().get((run, metric, side))
 
     def thresholds(self) -> tuple[Threshold, ...]:
         """Return every latency limit that is counted."""
-        return self._thresholds.get()
+        return tuple(self._thresholds.get().values())
 
     def watermark(self, now_us: int, *, kinds: tuple[str, ...], is_fast: bool) -> int | None:
         """Return the time before which everything is filed; the fast one does not wait for silent nodes."""
@@ -226,8 +231,10 @@ class Counts:
         return self._known.get(run) or runs.run_id(connection, run)
 
     def _count(self, connection: Connection, digest: Digest, bounds: Bounds, changes: Changes) -> None:
-        for run, minutes in _by_run(digest.tallies).items():
-            tallies.count_requests(connection, self._run_id(connection, run), minutes, changes)
+        if digest.tallies:
+            numbers = {run: self._run_id(connection, run) for run in {one.run for one in digest.tallies}}
+            owned = ((numbers[one.run], one) for one in digest.tallies)
+            tallies.count_requests(connection, owned, changes)
         for run, errors in _by_run(digest.errors).items():
             error_counts.count_errors(connection, self._run_id(connection, run), errors, bounds, changes)
         if digest.windows:

@@ -24,8 +24,8 @@ def known_id(connection: Connection, run: Run) -> int:
     return int(connection.execute(text(statement), row).scalar_one_or_none() or 0)
 
 
-def register(connection: Connection, limit: Threshold) -> None:
-    """Have a limit counted, unless its run has one for this metric and side already."""
+def register(connection: Connection, limit: Threshold) -> Threshold:
+    """Have a limit counted, unless its run has one for this metric and side already, and return that."""
     connection.execute(
         text(
             "INSERT INTO threshold (run_id, metric, limit_us, share, side) "
@@ -40,20 +40,22 @@ def register(connection: Connection, limit: Threshold) -> None:
             "side": limit.side.value,
         },
     )
+    return thresholds(connection)[limit.run, limit.metric, limit.side]
 
 
-def thresholds(connection: Connection) -> tuple[Threshold, ...]:
-    """Return every limit that is counted."""
+def thresholds(connection: Connection) -> dict[tuple[Run, str, Side], Threshold]:
+    """Return every limit that is counted, by run, metric and side."""
     statement = (
         "SELECT threshold.id, experiment, revision, metric, limit_us, share, side "
         "FROM threshold JOIN run ON run.id = run_id ORDER BY threshold.id"
     )
-    return tuple(
+    found = (
         Threshold(identity, Run(experiment, revision), metric, limit_us, share, Side(side))
         for identity, experiment, revision, metric, limit_us, share, side in connection.execute(
             text(statement)
         )
     )
+    return {(one.run, one.metric, one.side): one for one in found}
 
 
 def threshold_runs(connection: Connection) -> dict[int, int]:

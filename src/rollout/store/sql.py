@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, TextClause, inspect, text
@@ -65,11 +66,6 @@ def insert_many(connection: Connection, table: str, rows: Sequence[tuple[object,
         many(connection, f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608 (our own names)
 
 
-def select_one(connection: Connection, statement: str) -> str:
-    """Return a statement whose `{0}` are the driver's own marks."""
-    return statement.format(_marks(connection, 1))
-
-
 def many(connection: Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
     """Carry out a statement in the driver's own words for every row."""
     if rows:
@@ -103,6 +99,7 @@ def leave_out(connection: Connection, run_id: int, what: str, count: int, now_us
         )
 
 
+@cache
 def _upsert(row: type[SQLModel], change: str, source: str | None) -> TextClause:
     table = inspect(row).local_table
     columns = [column.name for column in table.columns]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from struct import Struct
 from typing import Final
 
@@ -12,15 +12,16 @@ from sqlalchemy import Connection, bindparam, text
 from rollout.domain.records import Run, Tally
 from rollout.store.changes import Changes
 from rollout.store.intake_tables import TallyRow
-from rollout.store.sql import put_many, select_one
+from rollout.store.sql import insert_many, put_many
 
 KEPT_MINUTES: Final = 60 * 24 * 30
 # Only the buckets that hold something, 10 bytes each.
 _CELL: Final = Struct("<HQ")
-_SELECT: Final = (
-    "SELECT requests, errors, left_early, fallbacks, durations FROM tally "
-    "WHERE run_id = {0} AND block = {0} AND arm = {0} AND minute = {0}"
-)
+_STAGE: Final = text("""CREATE TEMP TABLE IF NOT EXISTS tallying (
+  run_id INTEGER, block INTEGER, arm TEXT, minute BIGINT)""")
+_CLEAR: Final = text("DELETE FROM tallying")
+_KNOWN: Final = text("""SELECT run_id, block, arm, minute, requests, errors, left_early, fallbacks, durations
+FROM tallying JOIN tally USING (run_id, block, arm, minute)""")
 
 
 def packed(counts: Mapping[int, int]) -> bytes:
@@ -33,24 +34,24 @@ def unpacked(content: bytes) -> dict[int, int]:
     return dict(_CELL.iter_unpack(content))
 
 
-def count_requests(connection: Connection, run_id: int, tallies: Sequence[Tally], changes: Changes) -> None:
-    """Add to the minutes of one run."""
+def count_requests(connection: Connection, arriving: Iterable[tuple[int, Tally]], changes: Changes) -> None:
+    """Add to the minutes of many runs, each tally with its run's number."""
+    came = {(run_id, one.block, one.arm, one.minute): one for run_id, one in arriving}
+    connection.execute(_STAGE)
+    connection.execute(_CLEAR)
+    insert_many(connection, "tallying", list(came))
+    known = {(row[0], row[1], row[2], row[3]): row[4:] for row in connection.execute(_KNOWN)}
     rows = []
-    for tally in tallies:
-        key = (run_id, tally.block, tally.arm, tally.minute)
-        old = _known(connection, key)
-        counts = unpacked(old[4])
-        for bucket, requests in tally.durations:
-            counts[bucket] = counts.get(bucket, 0) + requests
-        sums = (tally.requests, tally.errors, tally.left, tally.fallbacks)
-        rows.append((*key, *(a + b for a, b in zip(old[:4], sums, strict=True)), packed(counts)))
-        changes.requests.append((run_id, tally.arm, tally.minute, tally.requests, tally.errors))
+    for key, tally in came.items():
+        requests, errors, left, fallbacks, content = known.get(key, (0, 0, 0, 0, b""))
+        counts = unpacked(content)
+        for bucket, answers in tally.durations:
+            counts[bucket] = counts.get(bucket, 0) + answers
+        sums = (requests + tally.requests, errors + tally.errors)
+        beside = (left + tally.left, fallbacks + tally.fallbacks)
+        rows.append((*key, *sums, *beside, packed(counts)))
+        changes.requests.append((key[0], tally.arm, tally.minute, tally.requests, tally.errors))
     put_many(connection, TallyRow, rows)
-
-
-def _known(connection: Connection, key: tuple[int, int, str, int]) -> tuple[int, int, int, int, bytes]:
-    found = connection.exec_driver_sql(select_one(connection, _SELECT), key).one_or_none()
-    return (0, 0, 0, 0, b"") if found is None else (found[0], found[1], found[2], found[3], found[4])
 
 
 def forget_tallies(connection: Connection, *, now_minute: int) -> None:
