@@ -179,7 +179,9 @@ def recent(requests: Sequence[Request], now_us: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def check_moments(found: JointMoments, place: int | tuple[()], pairs: Sequence[tuple[int, int]]) -> None:
+def check_moments(
+    found: JointMoments, place: int | tuple[int, ...], pairs: Sequence[tuple[int, int]]
+) -> None:
     """Compare moments with those of plain pairs (y, x)."""
     assert found.n[place] == len(pairs)
     if pairs:
@@ -454,6 +456,10 @@ def test_counts_that_lack_something_make_only_their_metrics_absent() -> None:
         assert (set(own.errors), set(own.limits), set(own.binary)) == (set(), set(), {"bought"})
         findings = {one.metric: one.finding for one in judge(run, found, NOW_US, PATIENCE).verdicts}
         assert findings["errors"] is findings["p99"] is Finding.MISSING
+        assert found.quality.unmeasured["p99"] == (
+            "its table is full (3 rows): 1 were left out; "
+            "raise counted_rows_limit, and go on as a new revision"
+        )
 
 
 UNITS = 1500

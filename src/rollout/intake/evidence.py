@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from rollout.controller.workers import Threads, Workers
-from rollout.domain.evidence import ArmEvidence, ErrorEvidence, Evidence, FirstErrors, LimitEvidence
+from rollout.domain.evidence import (
+    ArmEvidence,
+    ErrorEvidence,
+    Evidence,
+    FirstErrors,
+    LatencyEvidence,
+    LimitEvidence,
+)
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.judge import Patience
 from rollout.domain.metric import Metric, MetricType, Source
@@ -59,14 +66,18 @@ class RecordedEvidence:
         fast_us = self._counts.watermark(now_us, kinds=_PROXY, is_fast=True)
         first: Mapping[int, FirstErrors] = {}
         limits: dict[str, Mapping[int, LimitEvidence]] = {}
+        slower: dict[str, Mapping[int, LatencyEvidence]] = {}
         for metric in policy.metrics:
             if metric.type is MetricType.ERROR_RATE and not first:
                 first = self._fast.first_errors(experiment, run, now_us)
             elif metric.type is MetricType.LATENCY and metric.max_us is not None:
                 limits[metric.name] = self._fast.limits(experiment, run, metric, now_us)
+            elif metric.type is MetricType.LATENCY:
+                slower[metric.name] = self._fast.latencies(experiment, run, metric, now_us)
         heard = self._heard(experiment, run, now_us)
         closed = heard.answer
-        arms = tuple(_arm(policy, number, closed, first, limits) for number in range(1, policy.arms))
+        fast = _Fast(first, limits, slower)
+        arms = tuple(_arm(policy, number, closed, fast) for number in range(1, policy.arms))
         problems = _silence(heard)
         strata, over = nobody(policy) if closed is None else (closed.enrolled, closed.enrolled_arms)
         # A watch begins its windows anew: what was enrolled before says nothing about it.
@@ -97,7 +108,13 @@ class RecordedEvidence:
         fits = (experiment.revision, experiment.step_entered_us, experiment.balanced_us, stopped)
 
         def ask() -> Closed:
-            closed = self._closed.ask(experiment, run, marks, {}, now_us)
+            frozen = {
+                metric.name: quantile_us
+                for metric in experiment.policy.metrics
+                if metric.type is MetricType.LATENCY
+                and (quantile_us := self._fast.frozen_quantile(run, metric)) is not None
+            }
+            closed = self._closed.ask(experiment, run, marks, frozen, now_us)
             return replace(closed, gaps=self._records.gaps(experiment, now_us))
 
         return self._beside.newest(experiment.uid, fits, ask, now_us)
@@ -118,12 +135,20 @@ def _silence(heard: Heard[Closed]) -> tuple[Exception, ...]:
     return (*failure, Retry(Problem("the lake", what, "nothing moves up until it does; see its disk")))
 
 
+@dataclass(frozen=True, slots=True)
+class _Fast:
+    """What the fast counts say of each candidate: of errors, of limits, beside the baseline's quantile."""
+
+    first: Mapping[int, FirstErrors]
+    limits: Mapping[str, Mapping[int, LimitEvidence]]
+    slower: Mapping[str, Mapping[int, LatencyEvidence]]
+
+
 def _arm(
     policy: Policy,
     number: int,
     closed: Closed | None,
-    first: Mapping[int, FirstErrors],
-    limits: Mapping[str, Mapping[int, LimitEvidence]],
+    fast: _Fast,
 ) -> ArmEvidence:
     """Return what is known of one candidate; harm is known at once, even before any unit has closed."""
     known = {} if closed is None else closed.sums
@@ -131,10 +156,10 @@ def _arm(
     binary = {name for name, metric in told.items() if _is_binary(metric)}
     errors = {}
     for metric in policy.metrics:
-        if metric.type is MetricType.ERROR_RATE and number in first:
+        if metric.type is MetricType.ERROR_RATE and number in fast.first:
             found = known.get(metric.name) or sums.nothing(policy, columns=2)
             errors[metric.name] = ErrorEvidence(
-                first[number], sums.ratio(found, number), sums.closed_fractions(found, number)
+                fast.first[number], sums.ratio(found, number), sums.closed_fractions(found, number)
             )
     fallbacks = known.get(FALLBACK)
     return ArmEvidence(
@@ -145,7 +170,14 @@ def _arm(
         errors=errors,
         limits={
             name: _with_closed(own[number], known.get(name) or sums.nothing(policy, columns=2), number)
-            for name, own in limits.items()
+            for name, own in fast.limits.items()
+            if number in own
+        },
+        latencies={
+            name: replace(own[number], ratio=sums.ratio(known[name], number))
+            if name in known
+            else own[number]
+            for name, own in fast.slower.items()
             if number in own
         },
         fallbacks=None if fallbacks is None else sums.closed_fractions(fallbacks, number),

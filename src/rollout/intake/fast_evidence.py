@@ -8,11 +8,12 @@ from typing import Final
 import numpy as np
 
 from rollout.domain.assignment import Leaf, arm_name
-from rollout.domain.evidence import ClosedFractions, FirstErrors, LimitEvidence
+from rollout.domain.evidence import ClosedFractions, FirstErrors, LatencyEvidence, LimitEvidence
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.metric import Metric
 from rollout.domain.policy import WHOLE_BP, Policy
 from rollout.domain.records import BASELINE_SERVED, MINUTE_US, NANO, WINDOW_US, Run, Threshold
+from rollout.intake.fast_latencies import FastLatencies
 from rollout.intake.sums import joint
 from rollout.stats import events, slo, starts
 from rollout.stats.arrays import FloatArray
@@ -37,7 +38,7 @@ class FastEvidence:
     """Reads the counts that every segment keeps up to date; what they left out makes a metric absent."""
 
     def __init__(self, counts: Counts) -> None:
-        self._counts = counts
+        self._counts, self._latencies = counts, FastLatencies(counts)
 
     def first_errors(self, experiment: Experiment, run: Run, now_us: int) -> Mapping[int, FirstErrors]:
         """Return each active candidate's units with a first error since each start, unless some were lost."""
@@ -75,6 +76,19 @@ class FastEvidence:
             if found[arm].has_ended_units or not is_watching
         }
 
+    def frozen_quantile(self, run: Run, metric: Metric) -> int | None:
+        """Return the baseline's quantile in microseconds, once it is frozen."""
+        return self._latencies.frozen(run, metric.name)
+
+    def latencies(
+        self, experiment: Experiment, run: Run, metric: Metric, now_us: int
+    ) -> Mapping[int, LatencyEvidence]:
+        """Return each active candidate beside the control; nothing until its quantile is frozen."""
+        if WINDOWS in self._counts.incomplete(run):
+            return {}
+        alive = _starts(experiment, now_us, every_s=starts.WINDOWS_EVERY_S)
+        return self._latencies.latencies(experiment, run, metric, alive, now_us)
+
     def _threshold(self, run: Run, metric: Metric) -> Threshold:
         """Return the run's frozen limit, registered when it is first asked for."""
         share = 1.0 - (metric.quantile or 0.0)
@@ -87,7 +101,7 @@ def _limit(found: SinceStarts, alive: Starts, *, outage_dominates: bool) -> Limi
         start_index=alive.index,
         windows=np.array(found.windows, dtype=np.int64),
         window_fractions=np.array(parts, dtype=np.float64),
-        totals=joint(list(found.sums)),
+        totals=joint(found.sums),
         exceeding_units=np.array([one.nonzero for one in found.sums], dtype=np.int64),
         fractions=_NOBODY,
         outage_dominates=outage_dominates,

@@ -35,7 +35,7 @@ class Records:
             two_armed=None if closed is None else closed.two_armed,
             told={} if closed is None else _told(policy, closed),
             reports={} if closed is None else _reports(closed),
-            unmeasured=_left_out(policy, self._counts.incomplete(run)),
+            unmeasured=_left_out(policy, self._counts.incomplete(run), self._counts.rows),
         )
 
     def gaps(self, experiment: Experiment, now_us: int) -> tuple[Gap, ...]:
@@ -76,11 +76,12 @@ def _reports(closed: Closed) -> dict[str, Reports]:
     }
 
 
-def _left_out(policy: Policy, incomplete: Mapping[str, int]) -> dict[str, str]:
-    """Return why metrics are absent whose tables are full."""
+def _left_out(policy: Policy, incomplete: Mapping[str, int], most: int) -> dict[str, str]:
+    """Return why metrics are absent whose tables are full, and what to do."""
     tables = {MetricType.ERROR_RATE: ERRORS, MetricType.LATENCY: WINDOWS}
     return {
-        metric.name: f"its table is full: {incomplete[table]:,} rows were left out"
+        metric.name: f"its table is full ({most:,} rows): {incomplete[table]:,} were left out; "
+        "raise counted_rows_limit, and go on as a new revision"
         for metric in policy.metrics
         if (table := tables.get(metric.type)) is not None and table in incomplete
     }

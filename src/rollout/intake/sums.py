@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from rollout.domain.assignment import BASELINE as CONTROL_PLACE
@@ -68,14 +70,11 @@ def closed_fractions(found: ClosedSums, number: int) -> ClosedFractions:
     )
 
 
-def joint(sums: list[RatioSums]) -> JointMoments:
-    """Return exact sums as moments of (y, x), one entry each."""
-    return _moments(sums, (len(sums),))
-
-
-def _moments(sums: list[RatioSums], shape: tuple[int, ...]) -> JointMoments:
+def joint(sums: Sequence[RatioSums], shape: tuple[int, ...] | None = None) -> JointMoments:
+    """Return exact sums as moments of (y, x), one entry each, in a shape of their own if one is given."""
+    axes = (len(sums),) if shape is None else shape
     return JointMoments.from_sums(
-        np.array([s.units for s in sums], dtype=np.int64).reshape(shape),
-        np.array([[s.y, s.x] for s in sums], dtype=np.object_).reshape(*shape, 2),
-        np.array([[[s.yy, s.xy], [s.xy, s.xx]] for s in sums], dtype=np.object_).reshape(*shape, 2, 2),
+        np.array([s.units for s in sums], dtype=np.int64).reshape(axes),
+        np.array([[s.y, s.x] for s in sums], dtype=np.object_).reshape(*axes, 2),
+        np.array([[[s.yy, s.xy], [s.xy, s.xx]] for s in sums], dtype=np.object_).reshape(*axes, 2, 2),
     )

@@ -1,4 +1,4 @@
-"""How long records are kept, and how many may wait on a node."""
+"""How long records are kept, how many are counted in detail, and how many may wait on a node."""
 
 from __future__ import annotations
 
@@ -16,3 +16,5 @@ class Keeping:
     outcomes_days: int | None = None
     largest_unsent: int = 4096 * MIB
     """Bytes of a node's log; beyond it the newest records are dropped and counted."""
+    counted_rows: int = 2_000_000
+    """Of each table of the fast counts; beyond it new ones are left out, and metrics hold."""

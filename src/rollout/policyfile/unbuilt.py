@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rollout.domain.metric import Metric, MetricType, Role
+from rollout.domain.metric import Metric, MetricType
 from rollout.domain.policy import Policy, WorkflowCall
 
 
@@ -20,17 +20,12 @@ def _has_type(policy: Policy, kind: MetricType) -> bool:
     return _has(policy, lambda metric: metric.type is kind)
 
 
-def _is_latency_guardrail(metric: Metric) -> bool:
-    return metric.role is Role.GUARDRAIL and metric.type is MetricType.LATENCY
-
-
 def _calls_workflows(policy: Policy) -> bool:
     return any(isinstance(one, WorkflowCall) for one in (policy.actions.promote, policy.actions.rollback))
 
 
 UNBUILT: Final[tuple[tuple[str, Callable[[Policy], bool]], ...]] = (
     ("metrics from prometheus", lambda policy: _has_type(policy, MetricType.THRESHOLD)),
-    ("guardrails on latency", lambda policy: _has(policy, _is_latency_guardrail)),
     ("mirror steps", lambda policy: bool(policy.mirror_steps)),
     ("warmup", lambda policy: any(stage.warmup_s > 0 for stage in policy.stages)),
     ("approve steps", lambda policy: bool(policy.approvers)),

@@ -143,6 +143,14 @@ class Settings(BaseSettings):
     keep_outcomes_days: int | None = Field(
         None, ge=1, le=36_500, description="The same for outcomes; unset means for ever."
     )
+    counted_rows_limit: int = Field(
+        2_000_000,
+        ge=10_000,
+        le=100_000_000,
+        description="How many rows each table of the fast counts may hold (units with an error, errors of an "
+        "hour, unit-windows of an hour, units before it), at about 100 bytes of memory each; beyond it new "
+        "ones are left out, and metrics that need them hold.",
+    )
     unsent_limit_mib: int = Field(
         4096,
         ge=64,

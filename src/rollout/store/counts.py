@@ -129,6 +129,14 @@ class Counts:
         self._owners.forget()
         return found
 
+    def register_sides(self, run: Run, metric: str, limits_us: Mapping[Side, int], *, share: float) -> None:
+        """Have each side's requests counted against a limit of its own, all frozen when the first comes."""
+        with self._database.write() as connection:
+            for side, limit_us in limits_us.items():
+                runs.register(connection, Threshold(0, run, metric, limit_us, share, side))
+        self._thresholds.forget()
+        self._owners.forget()
+
     def threshold(self, run: Run, metric: str, side: Side = Side.ALL) -> Threshold | None:
         """Return a limit that is counted."""
         return self._thresholds.get().get((run, metric, side))

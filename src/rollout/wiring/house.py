@@ -101,7 +101,10 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
     with ExitStack() as held:
         database = Database.writer(folder / "control.db")
         held.callback(database.close)
-        counts, ledger = Counts(database), SqlLedger(database, new_uid=_uid, digest=digest)
+        counts, ledger = (
+            Counts(database, rows=terms.keeping.counted_rows),
+            SqlLedger(database, new_uid=_uid, digest=digest),
+        )
         fleet = Fleet(marked=lambda: (mark.node for mark in counts.nodes()), now_us=now_us)
         spool = Spool(node_place.outcomes_file)
         held.callback(spool.close)

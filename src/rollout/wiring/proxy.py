@@ -108,7 +108,7 @@ def _alone(asked: ProxyAsked, files: Files) -> Iterator[Node]:
     with ExitStack() as held:
         database = Database.writer(asked.folder / "control.db")
         held.callback(database.close)
-        counts = Counts(database)
+        counts = Counts(database, rows=asked.terms.keeping.counted_rows)
         intake = Intake(lake, counts, now_us=now_us)
         spool = Spool(place.outcomes_file)
         held.callback(spool.close)
