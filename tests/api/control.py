@@ -17,6 +17,7 @@ from rollout.api.desk import Desk, StartingLedger, Tools
 from rollout.api.experiments import experiments_router, readiness_router
 from rollout.api.nodes import nodes_router
 from rollout.client.answers import ReportFormat
+from rollout.controller.sights import Sight
 from rollout.domain.assignment import Placement
 from rollout.domain.decision import Decision, Reason
 from rollout.domain.evidence import Evidence
@@ -87,6 +88,7 @@ def house(
     *,
     is_live: Callable[[Placement], bool] = lambda _: True,
     degraded: Callable[[str, int], Sequence[Degraded]] = lambda _experiment, _revision: (),
+    sight: Callable[[Experiment], Sight | None] = lambda _experiment: None,
 ) -> Iterator[House]:
     """Serve a control plane whose ledger is in this folder."""
     database = Database.writer(folder / "control.db")
@@ -94,7 +96,8 @@ def house(
     clock, changes = Clock(), list[int]()
     fleet = Fleet(marked=lambda: (), now_us=clock, confirmed_within_s=0.0)
     try:
-        with serving(control(ledger, clock, changes, fleet, is_live=is_live, degraded=degraded)) as url:
+        application = control(ledger, clock, changes, fleet, is_live=is_live, degraded=degraded, sight=sight)
+        with serving(application) as url:
             yield House(url, ledger, database, clock, changes, fleet)
     finally:
         fleet.close()
@@ -109,6 +112,7 @@ def control(  # noqa: PLR0913 (each is one thing behind the doors)
     *,
     is_live: Callable[[Placement], bool],
     degraded: Callable[[str, int], Sequence[Degraded]] = lambda _experiment, _revision: (),
+    sight: Callable[[Experiment], Sight | None] = lambda _experiment: None,
 ) -> FastAPI:
     """Return the application over a ledger; it notes the changes that people make."""
     tools = Tools(
@@ -119,6 +123,7 @@ def control(  # noqa: PLR0913 (each is one thing behind the doors)
         recorded=lambda: changes.append(clock()),
         now_us=clock,
         degraded=degraded,
+        sight=sight,
     )
     allowed = bearer([TOKEN])
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Protocol
 
+from rollout.api.evidence import evidence_answer
 from rollout.api.problems import Refusal
 from rollout.api.refusals import (
     MAXIMUM_TRIES,
@@ -30,6 +31,8 @@ from rollout.client.answers import (
     RollbackRequest,
     StartedAnswer,
 )
+from rollout.client.evidence import EvidenceAnswer
+from rollout.controller.sights import Sight
 from rollout.domain.assignment import Placement, Split
 from rollout.domain.buckets import Range
 from rollout.domain.experiment import Experiment, Phase, placement_of
@@ -79,6 +82,8 @@ class Tools:
     now_us: Callable[[], int]
     degraded: Callable[[str, int], Sequence[Degraded]] = lambda _experiment, _revision: ()
     """Which arms of a run do not fare well now, on all proxies together."""
+    sight: Callable[[Experiment], Sight | None] = lambda _experiment: None
+    """The newest look at a run, without waiting for another."""
 
 
 class Desk:
@@ -131,6 +136,14 @@ class Desk:
         """Return a page of what was recorded of an experiment's latest run."""
         run = self._find(name).experiment
         return history_answer(run, self._ledger.history(run.uid), after=after, limit=limit)
+
+    def evidence(self, name: str) -> EvidenceAnswer:
+        """Return what the newest look at an experiment rests on."""
+        sight = self._tools.sight(self._find(name).experiment)
+        if sight is None:
+            what, remedy = "not looked at since the control plane started", "ask again in a few seconds"
+            raise Refusal(HTTPStatus.CONFLICT, Problem(name, what, remedy))
+        return evidence_answer(sight)
 
     def roll_back(self, name: str, wanted: RollbackRequest) -> RollbackAnswer:
         """Record that a person wants a rollback; it is decided at the next look."""

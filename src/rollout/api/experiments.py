@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from rollout.api.body import read_body
 from rollout.api.desk import Desk
+from rollout.api.evidence_example import EXAMPLE
 from rollout.api.problems import Refusal, lowered
 from rollout.client.answers import (
     MAXIMUM_PAGE,
@@ -24,6 +25,7 @@ from rollout.client.answers import (
     RollbackRequest,
     StartedAnswer,
 )
+from rollout.client.evidence import EvidenceAnswer
 from rollout.errors import Problem
 
 MAXIMUM_REQUEST_BYTES: Final = 16 * 1024
@@ -62,6 +64,10 @@ def experiments_router(desk: Desk, allowed: Callable[[Request], None]) -> APIRou
     @router.get("/{name}/history")
     def history(name: str, after: After = 0, limit: Limit = MAXIMUM_PAGE) -> HistoryAnswer:
         return desk.history(name, after=after, limit=limit)
+
+    @router.get("/{name}/evidence", responses={200: {"content": {"application/json": {"example": EXAMPLE}}}})
+    def evidence(name: str) -> EvidenceAnswer:
+        return desk.evidence(name)
 
     @router.post("/{name}/rollback", responses={202: {"model": RollbackAnswer}})
     async def roll_back(name: str, request: Request, response: Response) -> RollbackAnswer:

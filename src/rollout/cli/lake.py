@@ -39,6 +39,7 @@ data_option = click.option(
             "rollout lake ls": "what is recorded, by experiment, node and day",
             "rollout lake check": "whether every counted byte can be read, once",
             "rollout lake compact": "fewer and larger files, now",
+            "rollout lake sample ./sample": "a small made-up lake, to try things on",
         }
     ),
 )
@@ -151,6 +152,31 @@ def compact(invocation: Invocation, folder: Path) -> None:
             while merged := _step(compactor.step, on_merged):
                 made += merged
     write(f"made {made} file{'' if made == 1 else 's'}\n" if made else "nothing to merge\n")
+
+
+@verb.command(
+    "sample",
+    epilog=epilog(
+        {"rollout lake sample ./sample": "a policy, a log of requests, and the lake that is made of it"}
+    ),
+)
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER")
+@pass_invocation
+def sample(_invocation: Invocation, folder: Path) -> None:
+    """Write a small made-up lake into a new folder, always the same one.
+
+    `rollout evidence show` and any engine that reads Parquet can be tried on it; docs/evidence.md does.
+    """
+    import random
+
+    from rollout.demo.sample import SEED, write_sample
+
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise NotReadable(Problem(str(folder), "it exists already", "name a new folder")) from None
+    written = write_sample(folder, random.Random(SEED))  # noqa: S311 (a sample, no secret)
+    write(f"policy: {written.policy}\nlog:    {written.log}\nlake:   {written.lake}\n")
 
 
 def _step(

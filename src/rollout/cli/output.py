@@ -71,8 +71,13 @@ def print_json(value: object) -> None:
     write(json.dumps(value, indent=2, ensure_ascii=not speaks_unicode()) + "\n")
 
 
-def print_table(rows: Sequence[Mapping[str, str]], color: "Color") -> None:
-    """Print rows under their keys; a terminal gets a table that fits it, a pipe gets one row on one line."""
+def print_table(
+    rows: Sequence[Mapping[str, str]], color: "Color", styles: Mapping[str, Mapping[str, str]] | None = None
+) -> None:
+    """Print rows under their keys; a terminal gets a table that fits it, a pipe gets one row on one line.
+
+    `styles` says, for some columns, how a cell with a certain word looks.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -82,7 +87,8 @@ def print_table(rows: Sequence[Mapping[str, str]], color: "Color") -> None:
     for name in rows[0] if rows else ():
         table.add_column(name.upper(), overflow="fold", no_wrap=not on_terminal)
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row.values()))
+        styled = [(cell, (styles or {}).get(name, {}).get(cell, "")) for name, cell in row.items()]
+        table.add_row(*(Text(printable(cell), style=style) for cell, style in styled))
     _console(buffer, color, on_terminal=on_terminal).print(table)
     write("".join(f"{line.rstrip()}\n" for line in buffer.getvalue().splitlines()))
 

@@ -14,6 +14,7 @@ VERBS: Mapping[str, str] = {
     "completion": "rollout.cli.completion",
     "demo": "rollout.cli.demo",
     "diff": "rollout.cli.diff",
+    "evidence": "rollout.cli.evidence",
     "explain": "rollout.cli.explain",
     "lake": "rollout.cli.lake",
     "lint": "rollout.cli.lint",

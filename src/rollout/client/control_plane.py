@@ -19,6 +19,7 @@ from rollout.client.answers import (
     StartedAnswer,
 )
 from rollout.client.connection import Connection, Request
+from rollout.client.evidence import EvidenceAnswer
 from rollout.client.nodes import NodesAnswer
 
 EXPERIMENTS: Final = "/v1/experiments"
@@ -52,6 +53,10 @@ class ControlPlane:
     def experiment(self, name: str) -> ExperimentAnswer:
         """Return where one experiment stands."""
         return self._connection.ask(Request("GET", path_of(name)), ExperimentAnswer)
+
+    def evidence(self, name: str) -> EvidenceAnswer:
+        """Return what the newest look at an experiment rests on."""
+        return self._connection.ask(Request("GET", f"{path_of(name)}/evidence"), EvidenceAnswer)
 
     def history(self, name: str, *, page_size: int = MAXIMUM_PAGE) -> tuple[EntryAnswer, ...]:
         """Return all that was recorded of an experiment's present run, the oldest first."""

@@ -14,6 +14,7 @@ from rollout.controller.looks import Album, Look
 from rollout.controller.naming import Purpose, action_for, job_name, purpose_of, variables
 from rollout.controller.noting import Noting
 from rollout.controller.publishing import Publishing
+from rollout.controller.sights import Sight, Sights
 from rollout.controller.zones import may_move_up
 from rollout.domain.decide import decide
 from rollout.domain.decision import Decision, Reason
@@ -90,7 +91,9 @@ class Reconciler:
         patience: Patience = Patience(),  # noqa: B008 (frozen)
         album: Album = Album(),  # noqa: B008 (frozen)
         passing: Passing = pass_by,
+        sights: Sights | None = None,
     ) -> None:
+        self._sights = Sights() if sights is None else sights
         self._world, self._patience, self._album, self._passing = world, patience, album, passing
         self._publishing = Publishing(world.ledger, world.traffic)
         self._zero_since_us: dict[str, int] = {}
@@ -143,6 +146,7 @@ class Reconciler:
             is_open = may_move_up(experiment.policy.advance, now_us)
         is_live = self._publishing.confirms(experiment.policy.name) is True
         judgement = replace(judgement, traffic_is_live=is_live, window_is_open=is_open)
+        self._sights.note(Sight(now_us, experiment, evidence, judgement))
         mark = evidence.watermark_us
         return Look(now_us, judgement, None if mark is None else int(mark))
 

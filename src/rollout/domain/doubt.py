@@ -28,11 +28,11 @@ def held_by(policy: Policy, quality: Quality, now_us: int, *, stale_after_us: in
     """Return which source is so far behind that the evidence is not fresh, where that is known."""
     if not quality.feeds:
         return None
-    needed = {kind for metric in policy.metrics for kind in _kinds(metric)} or {EXPOSURES}
-    silent = sorted(needed - {one.kind for one in quality.feeds})
+    needed = feeds_needed(policy)
+    silent = [kind for kind in needed if kind not in {one.kind for one in quality.feeds}]
     if silent:
         return f"no node has handed in {silent[0]} yet"
-    slowest = quality.slowest(tuple(needed))
+    slowest = quality.slowest(needed)
     if slowest is None or slowest.watermark_us is None:
         return (
             None if slowest is None else f"{slowest.name} has not said how far its {slowest.kind} are filed"
@@ -41,6 +41,11 @@ def held_by(policy: Policy, quality: Quality, now_us: int, *, stale_after_us: in
     if behind_us < stale_after_us:
         return None
     return f"the {slowest.kind} of {slowest.name} are filed up to {behind_us / 1e6:,.0f} s ago"
+
+
+def feeds_needed(policy: Policy) -> tuple[str, ...]:
+    """Return the kinds of records that a policy's metrics rest on."""
+    return tuple(sorted({kind for metric in (None, *policy.metrics) for kind in _kinds(metric)}))
 
 
 def _doubts(question: Question, quality: Quality) -> Iterator[str]:

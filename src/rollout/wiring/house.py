@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -31,8 +31,10 @@ from rollout.client.plane import Plane
 from rollout.commands.jobs import LocalCommands
 from rollout.controller.loop import Loop
 from rollout.controller.reconcile import Passing, Reconciler, World, pass_by
+from rollout.controller.sights import Sight, Sights
 from rollout.domain.assignment import Placement
-from rollout.domain.judge import Patience
+from rollout.domain.experiment import Experiment
+from rollout.domain.judge import Patience, judge
 from rollout.domain.records import Run
 from rollout.envoy.bootstrap import Address
 from rollout.envoy.translate import refuse_impossible
@@ -112,15 +114,17 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
             counts, Books(_lake_folder(place), cursors=counts.cursors), patience=patience
         )
         held.callback(evidence.finish, STOPS_WITHIN_S)
-        loop = _loop(place, ledger, evidence, fleet, passing)
+        sights = Sights()
+        loop = _loop(place, ledger, evidence, fleet, passing=passing, sights=sights)
         allowance = Allowance(terms.reporting.per_s, terms.reporting.burst, now_s=time.monotonic)
         asked = Remembered(partial(_wanted, ledger), now_s=time.monotonic)
         door = Door(hashing, spool, asked, now_us, allowance)
         intake = Intake(_lake_folder(place), counts, now_us=now_us, failing=loop.hurry)
         allowed = bearer([token])
+        desk = _desk(ledger, loop, fleet, names, partial(_sight, sights, evidence, patience))
         application = create_app(
             [
-                experiments_router(_desk(ledger, loop, fleet, names), allowed),
+                experiments_router(desk, allowed),
                 nodes_router(fleet, unit_key, allowed, lost=partial(_note_losses, counts)),
                 intake_router(intake, allowed, forget=fleet.forget),
                 outcomes_router(door, application_of([token], applications)),
@@ -151,13 +155,28 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
         yield
 
 
-def _loop(place: Place, ledger: Ledger, evidence: EvidenceSource, fleet: Fleet, passing: Passing) -> Loop:
+def _loop(  # noqa: PLR0913 (each is one part of the house)
+    place: Place, ledger: Ledger, evidence: EvidenceSource, fleet: Fleet, *, passing: Passing, sights: Sights
+) -> Loop:
     jobs = LocalCommands(place.folder / "jobs", working_folder=Path.cwd())
     world = World(ledger, evidence, fleet, jobs)
-    return Loop(ledger, Reconciler(world, patience=place.patience, passing=passing).tick)
+    reconciler = Reconciler(world, patience=place.patience, passing=passing, sights=sights)
+    return Loop(ledger, reconciler.tick)
 
 
-def _desk(ledger: SqlLedger, loop: Loop, fleet: Fleet, names: Names) -> Desk:
+def _sight(sights: Sights, evidence: EvidenceSource, patience: Patience, experiment: Experiment) -> Sight:
+    """Return the loop's newest look at a run; of one that it looks at no more, what is known now."""
+    known = sights.of(experiment)
+    if known is not None:
+        return known
+    at_us = now_us()
+    observed = evidence.observe(experiment, at_us).evidence
+    return Sight(at_us, experiment, observed, judge(experiment, observed, at_us, patience))
+
+
+def _desk(
+    ledger: SqlLedger, loop: Loop, fleet: Fleet, names: Names, sight: Callable[[Experiment], Sight]
+) -> Desk:
     tools = Tools(
         read=read_bytes,
         refuse_impossible=partial(_refuse_impossible, names),
@@ -166,6 +185,7 @@ def _desk(ledger: SqlLedger, loop: Loop, fleet: Fleet, names: Names) -> Desk:
         recorded=loop.wake,
         now_us=now_us,
         degraded=fleet.degraded,
+        sight=sight,
     )
     return Desk(ledger, tools)
 
