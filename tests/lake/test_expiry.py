@@ -60,6 +60,35 @@ def test_old_files_expire_but_not_those_of_a_running_experiment(
         assert Lake(tmp_path / "lake").enrolment(RUN).units.get(("control", 1), 0) == len(kept)
 
 
+@pytest.mark.parametrize(("answer", "kept"), [("done", [9]), ("not yet", [5, 6, 7, 8, 9])])
+def test_requests_expire_beneath_a_running_experiment_once_they_are_summed_up(
+    answer: str, kept: list[int], tmp_path: Path
+) -> None:
+    asked: list[int] = []
+
+    def sum_up(horizon_us: int) -> bool:
+        asked.append(horizon_us)
+        return answer == "done"
+
+    needed_us = BEGIN_US + 5 * EVERY_US + SKEW_US
+    with opened(tmp_path) as house:
+        hand_in(house.intake, REQUESTS, cuts=10)
+        retention = Retention(Keeping(exposures_days=1), lambda: needed_us, sum_up)
+        cursors = house.counts.cursors
+        Compactor(tmp_path / "lake", cursors, now_s=lambda: NOW_S, retention=retention).step()
+        assert starts(house) == kept
+    (horizon_us,) = asked
+    assert horizon_us % DAY_US == 0
+    assert needed_us < horizon_us <= NOW_S * 1e6 - DAY_US
+
+
+def test_a_covariate_needs_records_from_before_its_run() -> None:
+    metrics = (replace(experiment().policy.metrics[0], pre_window_s=86_400.0),)
+    policy = replace(experiment().policy, metrics=metrics)
+    run = Standing(replace(experiment(policy), started_us=5 * DAY_US), 1)
+    assert oldest_needed_us([run]) == 4 * DAY_US
+
+
 def test_what_is_needed_begins_with_the_oldest_run_that_is_not_over() -> None:
     def run(started_us: int, phase: Phase) -> Standing:
         return Standing(replace(experiment(started_us=started_us), phase=phase), 1)

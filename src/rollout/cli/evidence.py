@@ -1,5 +1,6 @@
 """`rollout evidence`: what decisions rest on, of a running experiment or of a lake's folder."""
 
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,8 +9,9 @@ import click
 
 from rollout.cli.invocation import Invocation, pass_invocation
 from rollout.cli.output import output_option, print_json, print_table, write
+from rollout.cli.progress import progress
 from rollout.cli.root import Group, epilog
-from rollout.errors import Problem, WrongUsage, printable
+from rollout.errors import ControlPlaneFailed, ExitCode, Problem, WrongUsage, printable
 
 if TYPE_CHECKING:
     from rollout.client.evidence import EvidenceAnswer
@@ -17,13 +19,20 @@ if TYPE_CHECKING:
 
 ENDINGS = frozenset({".yaml", ".yml"})
 GRACE_S = 600.0
+POLL_S = 0.2
+"""How often the control plane is asked how far it has come."""
 
 
 @click.group(
     "evidence",
     cls=Group,
     subcommand_metavar="VERB",
-    epilog=epilog({"rollout evidence show churn-v2": "units, means, verdicts, and how good the records are"}),
+    epilog=epilog(
+        {
+            "rollout evidence show churn-v2": "units, means, verdicts, and how good the records are",
+            "rollout evidence rebuild --check": "whether the lake alone leads to the same numbers",
+        }
+    ),
 )
 def verb() -> None:
     """Look at what decisions rest on.
@@ -94,6 +103,55 @@ def show(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         print_json(found.model_dump(mode="json"))
     else:
         _print(found, invocation.settings.color)
+
+
+@verb.command(
+    "rebuild",
+    epilog=epilog(
+        {
+            "rollout evidence rebuild --check": "compare, and change nothing; exit code 1 if they differ",
+            "rollout evidence rebuild": "give up what is kept in memory, and make it from the lake",
+        }
+    ),
+)
+@click.option("--check", "is_check", is_flag=True, help="Only compare, bit for bit.")
+@output_option
+@pass_invocation
+def rebuild(invocation: Invocation, is_check: bool, output: str | None) -> int:  # noqa: FBT001 (an option)
+    """Make every unit's account anew from the lake, of all experiments that run.
+
+    The control plane keeps them up as records come in. Looks go on beside it with what they knew.
+    """
+    from rollout.cli.control import control_plane
+
+    with control_plane(invocation.settings) as control:
+        found = control.begin_rebuild(is_check=is_check)
+        with progress("reading", invocation.color) as on_read:
+            while found.is_running:
+                on_read(found.rows_read, max(found.rows_read, 1))
+                time.sleep(POLL_S)
+                found = control.rebuild_state()
+    if found.problem is not None:
+        remedy = "mend it, and ask again"
+        raise ControlPlaneFailed(Problem("rollout evidence rebuild", found.problem, remedy))
+    differing = [one for one in found.runs if one.differs]
+    if (output or invocation.settings.output) == "json":
+        print_json(found.model_dump(mode="json"))
+        return ExitCode.FINDINGS if differing else ExitCode.FINE
+    done = "the same" if found.is_check else "made anew"
+    rows = [
+        {
+            "experiment": one.name,
+            "revision": str(one.revision),
+            "units": f"{one.units:,}",
+            "accounts": f"differ: {', '.join(one.differs)}" if one.differs else done,
+        }
+        for one in found.runs
+    ]
+    if rows:
+        print_table(rows, invocation.settings.color)
+    write(f"{found.rows_read:,} requests of {len(rows)} experiments in {found.seconds:.1f} s\n")
+    return ExitCode.FINDINGS if differing else ExitCode.FINE
 
 
 def _running(invocation: Invocation, policy: str) -> "EvidenceAnswer":

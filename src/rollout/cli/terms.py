@@ -23,6 +23,7 @@ def terms_in(settings: "Settings") -> "Terms":
         exposures_days=settings.keep_exposures_days,
         outcomes_days=settings.keep_outcomes_days,
         largest_unsent=settings.unsent_limit_mib * MIB,
+        accounts_memory=settings.evidence_memory_mib * MIB,
         counted_rows=settings.counted_rows_limit,
     )
     return Terms(

@@ -19,11 +19,12 @@ from rollout.client.answers import (
     StartedAnswer,
 )
 from rollout.client.connection import Connection, Request
-from rollout.client.evidence import EvidenceAnswer
+from rollout.client.evidence import EvidenceAnswer, RebuiltAnswer
 from rollout.client.nodes import NodesAnswer
 
 EXPERIMENTS: Final = "/v1/experiments"
 NODES: Final = "/v1/nodes"
+REBUILD: Final = "/v1/evidence/rebuild"
 MAXIMUM_PAGES: Final = 200
 
 
@@ -57,6 +58,15 @@ class ControlPlane:
     def evidence(self, name: str) -> EvidenceAnswer:
         """Return what the newest look at an experiment rests on."""
         return self._connection.ask(Request("GET", f"{path_of(name)}/evidence"), EvidenceAnswer)
+
+    def begin_rebuild(self, *, is_check: bool) -> RebuiltAnswer:
+        """Have all accounts made anew, or compared with ones made anew; one that is under way goes on."""
+        request = Request("POST", REBUILD, {"check": str(is_check).lower()}, content=b"")
+        return self._connection.ask(request, RebuiltAnswer)
+
+    def rebuild_state(self) -> RebuiltAnswer:
+        """Return how the newest making anew goes."""
+        return self._connection.ask(Request("GET", REBUILD), RebuiltAnswer)
 
     def history(self, name: str, *, page_size: int = MAXIMUM_PAGE) -> tuple[EntryAnswer, ...]:
         """Return all that was recorded of an experiment's present run, the oldest first."""

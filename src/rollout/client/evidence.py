@@ -132,3 +132,23 @@ class EvidenceAnswer(Answer):
     enrolled: tuple[int, ...] = Field(description="Distinct units of each arm.")
     metrics: tuple[MetricEvidenceAnswer, ...]
     quality: QualityAnswer
+
+
+class ComparedAnswer(Answer):
+    """One run's accounts, and what differs from those that were made anew."""
+
+    name: str
+    revision: int
+    units: int
+    differs: tuple[str, ...]
+
+
+class RebuiltAnswer(Answer):
+    """How making all accounts anew goes, and what came of it."""
+
+    is_check: bool
+    is_running: bool
+    rows_read: int
+    seconds: float
+    problem: str | None
+    runs: tuple[ComparedAnswer, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -75,15 +75,20 @@ class ClosedUnits:
     def __init__(self, books: Books, patience: Patience) -> None:
         self._books, self._patience = books, patience
 
-    def ask(
-        self, experiment: Experiment, run: Run, marks: Marks, frozen_us: Mapping[str, int], now_us: int
-    ) -> Closed:
+    def ask(self, experiment: Experiment, marks: Marks, frozen_us: Mapping[str, int], now_us: int) -> Closed:
         """Return all that is known of a run's units; `frozen_us` are the baseline's quantiles."""
-        asked = asked_of(experiment, run, self._patience, frozen_us)
+        asked = asked_of(experiment, self._patience, frozen_us)
         return self._books.ask(asked, lambda *known: _closed(experiment, marks, *known), now_us)
 
+    def sum_up(
+        self, experiments: Sequence[tuple[Experiment, Mapping[str, int]]], horizon_us: int, now_us: int
+    ) -> None:
+        """Have runs need no request before a horizon any more."""
+        asked = [asked_of(one, self._patience, frozen_us) for one, frozen_us in experiments]
+        self._books.sum_up(asked, horizon_us, now_us)
 
-def asked_of(experiment: Experiment, run: Run, patience: Patience, frozen_us: Mapping[str, int]) -> Asked:
+
+def asked_of(experiment: Experiment, patience: Patience, frozen_us: Mapping[str, int]) -> Asked:
     """Return what a run asks of its units: each metric that they can answer, and their fallbacks."""
     policy = experiment.policy
 
@@ -96,7 +101,7 @@ def asked_of(experiment: Experiment, run: Run, patience: Patience, frozen_us: Ma
         if (counted := _counted(policy, metric, frozen_us.get(metric.name))) is not None
     ]
     return Asked(
-        run=run,
+        run=Run(policy.name, experiment.revision),
         since_us=experiment.started_us,
         arms=policy.arms,
         blocks=tuple(numbers(policy)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -74,7 +74,7 @@ class RecordedEvidence:
                 limits[metric.name] = self._fast.limits(experiment, run, metric, now_us)
             elif metric.type is MetricType.LATENCY:
                 slower[metric.name] = self._fast.latencies(experiment, run, metric, now_us)
-        heard = self._heard(experiment, run, now_us)
+        heard = self._heard(experiment, now_us)
         closed = heard.answer
         fast = _Fast(first, limits, slower)
         arms = tuple(_arm(policy, number, closed, fast) for number in range(1, policy.arms))
@@ -94,11 +94,26 @@ class RecordedEvidence:
         )
         return Observed(evidence, problems)
 
+    def sum_up(self, experiments: Sequence[Experiment], horizon_us: int, now_us: int) -> bool:
+        """Have experiments need no request before a horizon; false while not all before it is filed."""
+        filed_us = self._counts.watermark(now_us, kinds=_PROXY, is_fast=False)
+        if filed_us is None or filed_us < horizon_us:
+            return False
+        self._closed.sum_up([(one, self._frozen(one)) for one in experiments], horizon_us, now_us)
+        return True
+
+    def _frozen(self, experiment: Experiment) -> dict[str, int]:
+        """Return the baseline's quantiles that are known of a run, by metric."""
+        run = Run(experiment.policy.name, experiment.revision)
+        latencies = [one for one in experiment.policy.metrics if one.type is MetricType.LATENCY]
+        found = {metric.name: self._fast.frozen_quantile(run, metric) for metric in latencies}
+        return {name: quantile_us for name, quantile_us in found.items() if quantile_us is not None}
+
     def finish(self, within_s: float) -> bool:
         """Wait for what the lake is still asked, and return whether it answered in time."""
         return self._beside.finish(within_s)
 
-    def _heard(self, experiment: Experiment, run: Run, now_us: int) -> Heard[Closed]:
+    def _heard(self, experiment: Experiment, now_us: int) -> Heard[Closed]:
         marks = Marks(
             proxy_us=self._counts.watermark(now_us, kinds=_PROXY, is_fast=False),
             joined_us=self._counts.watermark(now_us, kinds=_BOTH, is_fast=False),
@@ -108,13 +123,7 @@ class RecordedEvidence:
         fits = (experiment.revision, experiment.step_entered_us, experiment.balanced_us, stopped)
 
         def ask() -> Closed:
-            frozen = {
-                metric.name: quantile_us
-                for metric in experiment.policy.metrics
-                if metric.type is MetricType.LATENCY
-                and (quantile_us := self._fast.frozen_quantile(run, metric)) is not None
-            }
-            closed = self._closed.ask(experiment, run, marks, frozen, now_us)
+            closed = self._closed.ask(experiment, marks, self._frozen(experiment), now_us)
             return replace(closed, gaps=self._records.gaps(experiment, now_us))
 
         return self._beside.newest(experiment.uid, fits, ask, now_us)

@@ -10,7 +10,7 @@ from typing import Final, assert_never
 
 import duckdb
 
-from rollout.domain.experiment import ENDED
+from rollout.domain.experiment import ENDED, Experiment
 from rollout.lake import segments
 from rollout.lake.keeping import Keeping
 from rollout.lake.query import DAY_US
@@ -28,6 +28,8 @@ class Retention:
 
     keeping: Keeping
     oldest_needed_us: Callable[[], int | None]
+    sum_up: Callable[[int], bool] = lambda _horizon_us: False
+    """Has every running experiment need no request before a moment any more; false when it cannot yet."""
 
     def days(self, kind: Kind) -> int | None:
         """Return how long one table is kept."""
@@ -42,10 +44,16 @@ def oldest_needed_us(runs: Iterable[Standing | Unread]) -> int | None:
             case Unread():
                 return 0
             case Standing(experiment):
-                began += [] if experiment.phase in ENDED else [experiment.started_us]
+                began += [] if experiment.phase in ENDED else [_needs_from_us(experiment)]
             case _:
                 assert_never(run)
     return min(began, default=None)
+
+
+def _needs_from_us(experiment: Experiment) -> int:
+    """Return the time of the oldest record that a run can need: its units' own histories come before it."""
+    before_s = max((metric.pre_window_s or 0.0 for metric in experiment.policy.metrics), default=0.0)
+    return experiment.started_us - int(before_s * 1e6)
 
 
 class Expiry:
@@ -66,15 +74,20 @@ class Expiry:
         """Let expire what is due of what is counted, and delete what expired before the grace."""
         within, days = self._folder / kind, self._retention.days(kind)
         if days is not None:
-            horizon_us = self._horizon_us(days)
+            horizon_us = self._horizon_us(kind, days)
             for gone in self._due(kind, within, horizon_us, counted):
                 segments.expire(within, gone)
         self._delete(within)
 
-    def _horizon_us(self, days: int) -> int:
+    def _horizon_us(self, kind: Kind, days: int) -> int:
         aged_us = int(self._now_s() * 1e6) - days * DAY_US
         needed_us = self._retention.oldest_needed_us()
-        return aged_us if needed_us is None else min(aged_us, needed_us - SKEW_US)
+        if needed_us is None or aged_us <= needed_us - SKEW_US:
+            return aged_us
+        # Once a day is often enough for what is summed up.
+        day_us = aged_us // DAY_US * DAY_US
+        is_summed_up = kind is Kind.EXPOSURES and day_us > needed_us and self._retention.sum_up(day_us)
+        return day_us if is_summed_up else needed_us - SKEW_US
 
     def _due(
         self, kind: Kind, within: Path, horizon_us: int, counted: Mapping[tuple[str, str, str], int]

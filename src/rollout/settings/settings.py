@@ -151,6 +151,13 @@ class Settings(BaseSettings):
         "hour, unit-windows of an hour, units before it), at about 100 bytes of memory each; beyond it new "
         "ones are left out, and metrics that need them hold.",
     )
+    evidence_memory_mib: int = Field(
+        1024,
+        ge=64,
+        le=2**20,
+        description="How many MiB the accounts of all units may take, at about 170 bytes for each unit and "
+        "32 for each outcome; beyond it experiments hold and say so.",
+    )
     unsent_limit_mib: int = Field(
         4096,
         ge=64,

@@ -17,6 +17,7 @@ from rollout.agent.spool import Spool
 from rollout.agent.terms import Terms
 from rollout.agent.uplink import connect
 from rollout.api.access import application_of, bearer
+from rollout.api.accounts import accounts_router
 from rollout.api.allowance import Allowance
 from rollout.api.app import create_app
 from rollout.api.applications import Applications
@@ -33,7 +34,7 @@ from rollout.controller.loop import Loop
 from rollout.controller.reconcile import Passing, Reconciler, World, pass_by
 from rollout.controller.sights import Sight, Sights
 from rollout.domain.assignment import Placement
-from rollout.domain.experiment import Experiment
+from rollout.domain.experiment import ENDED, Experiment
 from rollout.domain.judge import Patience, judge
 from rollout.domain.records import Run
 from rollout.envoy.bootstrap import Address
@@ -43,6 +44,7 @@ from rollout.errors import Problem, ProxyFailed, WrongTraffic
 from rollout.fleet.fleet import Fleet
 from rollout.intake.evidence import RecordedEvidence
 from rollout.intake.intake import Intake
+from rollout.intake.rebuilding import Rebuilding
 from rollout.lake.accounts.books import Books
 from rollout.lake.compact import Compactor
 from rollout.lake.expiry import Retention, oldest_needed_us
@@ -110,9 +112,9 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
         fleet = Fleet(marked=lambda: (mark.node for mark in counts.nodes()), now_us=now_us)
         spool = Spool(node_place.outcomes_file)
         held.callback(spool.close)
-        evidence = RecordedEvidence(
-            counts, Books(_lake_folder(place), cursors=counts.cursors), patience=patience
-        )
+        memory = terms.keeping.accounts_memory
+        books = Books(_lake_folder(place), cursors=counts.cursors, memory=memory)
+        evidence = RecordedEvidence(counts, books, patience=patience)
         held.callback(evidence.finish, STOPS_WITHIN_S)
         sights = Sights()
         loop = _loop(place, ledger, evidence, fleet, passing=passing, sights=sights)
@@ -128,6 +130,7 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
                 nodes_router(fleet, unit_key, allowed, lost=partial(_note_losses, counts)),
                 intake_router(intake, allowed, forget=fleet.forget),
                 outcomes_router(door, application_of([token], applications)),
+                accounts_router(Rebuilding(books, now_us), allowed),
                 readiness_router(partial(_check, ledger, fleet)),
             ]
         )
@@ -147,7 +150,9 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
             )
         )
         held.enter_context(joined(node, plane))
-        retention = Retention(terms.keeping, lambda: oldest_needed_us(ledger.served()))
+        retention = Retention(
+            terms.keeping, lambda: oldest_needed_us(ledger.served()), partial(_sum_up, ledger, evidence)
+        )
         compactor = Compactor(_lake_folder(place), counts.cursors, now_s=time.time, retention=retention)
         ending = threading.Event()
         run(held, "compactor", partial(compactor.run, ending), ending.set)
@@ -217,6 +222,17 @@ def _note_losses(counts: Counts, node: str, losses: tuple[LossState, ...]) -> No
         for one in losses
     )
     counts.note_losses(node, found, now_us())
+
+
+def _sum_up(ledger: Ledger, evidence: RecordedEvidence, horizon_us: int) -> bool:
+    """Have no running experiment need requests before a horizon; false while one cannot be read."""
+    running = []
+    for one in ledger.served():
+        if isinstance(one, Unread):
+            return False
+        if one.experiment.phase not in ENDED:
+            running.append(one.experiment)
+    return evidence.sum_up(running, horizon_us, now_us())
 
 
 def _wanted(ledger: SqlLedger) -> Wanted:

@@ -13,7 +13,7 @@ import numpy as np
 
 from rollout.domain.metric import MetricType
 from rollout.domain.records import NANO
-from rollout.lake.accounts.asked import Asked, Counter, Told
+from rollout.lake.accounts.asked import Asked, Counter, Told, Trouble
 from rollout.lake.accounts.enrolment import SLICE_US, Calendar, Slices
 from rollout.lake.accounts.exposures import Exposures, Visits
 from rollout.lake.accounts.index import NOWHERE, Index
@@ -129,10 +129,11 @@ class Accounts:
         return {name: self._table[name][order] for name in self._table.names}
 
     def put(self, rows: Mapping[str, IntArray], outcomes: Mapping[str, Outcomes]) -> None:
-        """Take in units that were summed up before, none of which is known yet."""
+        """Take in units that were summed up before, none of which is known yet, sorted by their numbers."""
         own = self._table.grow(len(rows[_UNIT]))
-        for name, column in rows.items():
-            self._table[name][own] = column
+        for name in self._table.names:
+            if name in rows:
+                self._table[name][own] = rows[name]
         self._index.put(rows[_UNIT], own)
         self._calendar.enter(own, rows[_ENROLLED])
         self._retell(own, outcomes)
@@ -189,8 +190,8 @@ class Accounts:
         for window_us, counters in _by_window(self.asked.counters).items():
             is_in = (since_us >= 0) & (since_us < window_us)
             np.add.at(self._table[_requests(window_us)], owner[is_in], 1)
-            for counter in counters:
-                np.add.at(self._table[_counter(counter)], owner[is_in & requests.troubled(counter)], 1)
+            for name, counter in {_counter(one): one for one in counters}.items():
+                np.add.at(self._table[name], owner[is_in & requests.troubled(counter)], 1)
 
     def _recount(self, rows: IntArray, again: Again) -> None:
         """Count anew for units whose windows began earlier than was known."""
@@ -285,7 +286,8 @@ def _requests(window_us: int) -> str:
 
 
 def _counter(counter: Counter) -> str:
-    return f"counted {counter.name}"
+    counted = counter.counted if isinstance(counter.counted, Trouble) else "/".join(map(str, counter.counted))
+    return f"{counted} in {counter.window.window_us} us"
 
 
 def _told(told: Told) -> str:

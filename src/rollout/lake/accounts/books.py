@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
 import duckdb
-import numpy as np
 
 from rollout.domain.records import Run
 from rollout.errors import Problem, Retry
+from rollout.lake.accounts import firsts
 from rollout.lake.accounts.accounts import Accounts
 from rollout.lake.accounts.asked import Asked
+from rollout.lake.accounts.comparing import differences
 from rollout.lake.accounts.exposures import NOTHING, Exposures
 from rollout.lake.accounts.filed import Cursors, Filed, Overtaken
 from rollout.lake.accounts.outcomes import Outcomes, Told
@@ -32,7 +34,20 @@ FORGET_US: Final = 600_000_000
 """After so long the accounts of a run that nobody asks about are given up."""
 Answer = TypeVar("Answer")
 Question: TypeAlias = Callable[[Accounts, Mapping[str, Outcomes]], Answer]
-Taken = Callable[[int, int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One run's accounts beside those that were made anew."""
+
+    run: Run
+    units: int
+    differs: tuple[str, ...] = ()
+    """The names of what is not the same, bit for bit."""
+
+
+def ignore(_rows: int) -> None:
+    """Show nobody how much was read."""
 
 
 class Books:
@@ -45,9 +60,9 @@ class Books:
         cursors: Cursors | None = None,
         threads: int = 2,
         memory: int = LARGEST,
-        on_taken: Taken = lambda _done, _due: None,
+        on_read: Callable[[int], object] = ignore,
     ) -> None:
-        self._folder, self._memory, self._on_taken = folder, memory, on_taken
+        self._folder, self._memory, self._on_read = folder, memory, on_read
         self._engine = connect(threads=threads, memory_limit=ENGINE_MEMORY)
         self._reading = Reading(self._engine)
         self._filed = Filed(folder, cursors)
@@ -69,32 +84,41 @@ class Books:
             self._refresh(now_us)
             return question(self._accounts[key], self._outcomes)
 
-    def check(self, now_us: int) -> dict[str, tuple[str, ...]]:
-        """Return, for each run, what differs from accounts that are made anew: nothing, while all is well."""
+    def check(self, now_us: int, on_read: Callable[[int], object] = ignore) -> tuple[Compared, ...]:
+        """Return what differs in accounts that are made anew: nothing, while all is well."""
         with self._turn:
             self._refresh(now_us)
             kept = self._accounts, self._outcomes, self._outcomes_from_us
             self._accounts, self._outcomes, self._outcomes_from_us = {}, {}, {}
             try:
-                asked = [one.asked for one in kept[0].values()]
-                self._open(asked, self._filed.taken(Kind.EXPOSURES), self._filed.taken(Kind.OUTCOMES))
+                self._open([one.asked for one in kept[0].values()], on_read)
                 anew = self._accounts
             finally:
                 self._accounts, self._outcomes, self._outcomes_from_us = kept
-            return {
-                f"{run.experiment}/{run.revision}": differences(one, anew[run, since_us])
-                for (run, since_us), one in self._accounts.items()
-            }
+            return tuple(
+                Compared(one.asked.run, one.units, differences(one, anew[key]))
+                for key, one in self._accounts.items()
+            )
+
+    def rebuild(self, now_us: int, on_read: Callable[[int], object] = ignore) -> tuple[Compared, ...]:
+        """Make all accounts anew, from the files alone."""
+        with self._turn:
+            self._reset()
+            self._refresh(now_us, on_read)
+            return tuple(Compared(one.asked.run, one.units) for one in self._accounts.values())
+
+    def sum_up(self, asked: Sequence[Asked], horizon_us: int, now_us: int) -> None:
+        """Have runs need no request before a horizon any more: what comes later still is too late."""
+        with self._turn:
+            self._refresh(now_us)
+            for one in asked:
+                if one.since_us < horizon_us:
+                    self._sum_up(one, horizon_us)
 
     @property
     def folder(self) -> Path:
-        """Where the segments lie."""
+        """The lake's folder."""
         return self._folder
-
-    def forget(self) -> None:
-        """Give up everything: the next question is answered from the files again."""
-        with self._turn:
-            self._reset()
 
     @property
     def nbytes(self) -> int:
@@ -102,10 +126,10 @@ class Books:
         held: list[Accounts | Outcomes] = [*self._accounts.values(), *self._outcomes.values()]
         return sum(one.nbytes for one in held)
 
-    def _refresh(self, now_us: int) -> None:
+    def _refresh(self, now_us: int, on_read: Callable[[int], object] | None = None) -> None:
         for attempt in range(ATTEMPTS):
             try:
-                self._take_in(now_us)
+                self._take_in(now_us, on_read or self._on_read)
             except Overtaken:
                 self._reset()
             except (duckdb.Error, OSError) as error:
@@ -126,7 +150,7 @@ class Books:
             what = f"the accounts of all units take more than {self._memory // 2**20} MiB"
             raise Retry(Problem("the lake", what, "raise the setting `evidence_memory_mib`, or end a run"))
 
-    def _take_in(self, now_us: int) -> None:
+    def _take_in(self, now_us: int, on_read: Callable[[int], object]) -> None:
         with self._asking:
             self._wanted = {
                 key: (asked, at_us)
@@ -145,7 +169,7 @@ class Books:
             self._follow([*self._accounts.values()], exposures, retold)
             self._filed.advance({**seen, **told})
         if opened:
-            self._open(opened, self._filed.taken(Kind.EXPOSURES), self._filed.taken(Kind.OUTCOMES))
+            self._open(opened, on_read)
 
     def _hear(self, paths: Sequence[Path]) -> dict[str, IntArray]:
         """Take in new outcomes, and return whose changed, by metric."""
@@ -186,47 +210,70 @@ class Books:
         (found,) = self._reading.between(paths, [accounts.asked.run], from_us, until_us, units)
         return found
 
-    def _open(self, asked: Sequence[Asked], exposures: Sequence[Path], outcomes: Sequence[Path]) -> None:
-        """Read some runs from the beginning, all in one pass."""
+    def _open(self, asked: Sequence[Asked], on_read: Callable[[int], object]) -> None:
+        """Read some runs from the beginning, or from what was summed up of them, all in one pass."""
+        exposures = self._filed.taken(Kind.EXPOSURES)
+        self._load(asked, self._filed.taken(Kind.OUTCOMES))
+        opened = [self._begun(one) for one in asked]
+        runs, from_us = [one.run for one in asked], min((one.from_us for one in opened), default=0)
+        for batches in self._reading.exposures(exposures, runs, from_us=from_us):
+            for accounts, batch in zip(opened, batches, strict=True):
+                self._give(accounts, batch, NOBODY, exposures)
+            on_read(sum(map(len, batches)))
+        self._accounts |= {(one.asked.run, one.asked.since_us): one for one in opened}
+
+    def _load(self, asked: Sequence[Asked], paths: Sequence[Path]) -> None:
+        """Read the outcomes that some runs need, and that are not known as far back."""
         needed: dict[str, int] = {}
         for one in asked:
             for metric in one.metrics:
                 needed[metric] = min(needed.get(metric, one.outcomes_from_us), one.outcomes_from_us)
         known = self._outcomes_from_us
         lacking = {metric: at for metric, at in needed.items() if known.get(metric, at + 1) > at}
-        if lacking:
-            found = self._reading.outcomes(outcomes, [*lacking], from_us=min(lacking.values()))
-            for metric, from_us in lacking.items():
-                told = found.get(metric, Told.joined([]))
-                self._outcomes[metric] = Outcomes()
-                self._outcomes[metric].add(told.chosen(told.ts_us >= from_us))
-                self._outcomes_from_us[metric] = from_us
-        opened = [Accounts(one) for one in asked]
-        runs, from_us = [one.run for one in asked], min(one.since_us for one in asked)
-        for batches in self._reading.exposures(exposures, runs, from_us=from_us):
-            for accounts, batch in zip(opened, batches, strict=True):
-                self._give(accounts, batch, NOBODY, exposures)
-        self._accounts |= {(one.asked.run, one.asked.since_us): one for one in opened}
+        found = self._reading.outcomes(paths, [*lacking], from_us=min(lacking.values(), default=0))
+        for metric, from_us in lacking.items():
+            told = found.get(metric, Told.joined([]))
+            self._outcomes[metric] = Outcomes()
+            self._outcomes[metric].add(told.chosen(told.ts_us >= from_us))
+            self._outcomes_from_us[metric] = from_us
+
+    def _begun(self, asked: Asked) -> Accounts:
+        """Return a run's accounts with what was summed up before its oldest requests expired."""
+        before = firsts.newest(self._engine, self._folder, asked)
+        if before is None:
+            return Accounts(asked)
+        accounts = Accounts(asked, from_us=before.horizon_us)
+        accounts.put(before.rows, self._outcomes)
+        return accounts
+
+    def _sum_up(self, asked: Asked, horizon_us: int) -> None:
+        """Write what a run's units did before a horizon, unless that is done."""
+        bare = replace(asked, told=())
+        before = firsts.newest(self._engine, self._folder, bare)
+        if before is not None and before.horizon_us >= horizon_us:
+            return
+        accounts, paths = self._begun(bare), self._filed.taken(Kind.EXPOSURES)
+        spans = self._reading.exposures(paths, [bare.run], from_us=accounts.from_us, until_us=horizon_us)
+        for (batch,) in spans:
+            accounts.take(batch, NOBODY, {}, partial(self._again_before, horizon_us, accounts, paths))
+        firsts.write(self._engine, self._folder, accounts, horizon_us)
+        if (kept := self._accounts.get((asked.run, asked.since_us))) is not None:
+            kept.from_us = max(kept.from_us, horizon_us)
+
+    def _again_before(  # noqa: PLR0913, PLR0917 (what is read again, and up to when)
+        self,
+        horizon_us: int,
+        accounts: Accounts,
+        paths: Sequence[Path],
+        units: IntArray,
+        from_us: int,
+        until_us: int,
+    ) -> Exposures:
+        """Read the requests of some units again, without those after a horizon."""
+        until_us = min(until_us, horizon_us)
+        (found,) = self._reading.between(paths, [accounts.asked.run], from_us, until_us, units)
+        return found
 
     def _reset(self) -> None:
         self._filed.forget()
         self._accounts, self._outcomes, self._outcomes_from_us = {}, {}, {}
-
-
-def differences(kept: Accounts, anew: Accounts) -> tuple[str, ...]:
-    """Return the names of what is not the same, bit for bit, in two accounts of one run."""
-    rows, others = kept.rows(), anew.rows()
-    found = [name for name in rows if not np.array_equal(rows[name], others[name])]
-    if kept.two_armed != anew.two_armed:
-        found.append("units in two arms")
-    if not np.array_equal(kept.enrolled(), anew.enrolled()):
-        found.append("enrolled units")
-    for metric in kept.asked.everything:
-        at_us = kept.closed_until(metric.name)
-        one, other = kept.closed(metric.name, at_us), anew.closed(metric.name, at_us)
-        parts = ("units", "nonzero", "totals", "products", "fraction_nano")
-        if one.days != other.days or any(
-            not np.array_equal(getattr(one, part), getattr(other, part)) for part in parts
-        ):
-            found.append(f"sums of {metric.name}")
-    return tuple(found)

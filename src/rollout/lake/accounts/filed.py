@@ -46,12 +46,13 @@ class Filed:
 
     def _chains(self, kind: Kind, after: Ends, until: Ends | None) -> tuple[list[Path], Ends]:
         within = self._folder / kind
-        if not within.is_dir():
-            return [], {}
-        gone = segments.expired(within)
         by_log: defaultdict[tuple[str, str], list[Segment]] = defaultdict(list)
-        for segment, _ in segments.listed(within):
+        for segment, _ in segments.listed(within) if within.is_dir() else ():
             by_log[segment.node, segment.log].append(segment)
+        gone = segments.expired(within) if within.is_dir() else {}
+        for of_kind, node, log in until or ():
+            if of_kind == kind:
+                by_log.setdefault((node, log), [])
         paths: list[Path] = []
         ends: Ends = {}
         for (node, log), own in sorted(by_log.items()):
@@ -59,6 +60,10 @@ class Filed:
             at = max(after.get((kind, node, log), 0), expired)
             limit = max(one.end for one in own) if until is None else until.get((kind, node, log), 0)
             chain = _chain(own, at, limit, is_first=at == expired)
+            if (reached := chain[-1].end if chain else at) < limit:
+                raise _lacking(
+                    node, log, reached, min((o.start for o in own if o.start > reached), default=limit)
+                )
             paths += [within / segment.name for segment in chain]
             ends[kind, node, log] = chain[-1].end if chain else at
         return paths, ends
@@ -81,10 +86,11 @@ def _chain(files: list[Segment], at: int, limit: int, *, is_first: bool) -> list
         if begins_here:
             found.append(segment)
             at = segment.end
-    if at < limit:
-        if any(one.start < at < one.end for one in own):
-            raise Overtaken
-        log, behind = files[0], min((one.start for one in own if one.start > at), default=limit)
-        what = f"lacks bytes {at} to {behind} of the log {log.log} of {log.node}"
-        raise Retry(Problem("the lake", what, "nothing is proven without them; see `rollout lake check`"))
+    if at < limit and any(one.start < at < one.end for one in own):
+        raise Overtaken
     return found
+
+
+def _lacking(node: str, log: str, start: int, end: int) -> Retry:
+    what = f"lacks bytes {start} to {end} of the log {log} of {node}"
+    return Retry(Problem("the lake", what, "nothing is proven without them; see `rollout lake check`"))

@@ -51,13 +51,19 @@ class Reading:
         self._engine = engine
 
     def exposures(
-        self, paths: Sequence[Path], runs: Sequence[Run], *, from_us: int = _BEGINNING
+        self,
+        paths: Sequence[Path],
+        runs: Sequence[Run],
+        *,
+        from_us: int = _BEGINNING,
+        until_us: int = FOR_EVER_US,
     ) -> Iterator[list[Exposures]]:
         """Yield the analysed requests of each run, span after span of time, so that each fits into memory."""
         if not paths or not runs:
             return
-        for begin_us, until_us in self._spans(paths, from_us):
-            yield self.between(paths, runs, begin_us, until_us)
+        for begin_us, end_us in self._spans(paths, from_us):
+            if begin_us < until_us:
+                yield self.between(paths, runs, begin_us, min(end_us, until_us))
 
     def between(
         self,
