@@ -20,6 +20,7 @@ from bench.fast import costs as fast
 from bench.fleet import fanout
 from bench.harm import runs as harm
 from bench.harm import table as harm_table
+from bench.imports import costs as imports
 from bench.outcomes import costs as outcomes
 from bench.page import put
 from bench.proxy import costs
@@ -51,6 +52,9 @@ def sections(plan: harm.Plan) -> Mapping[str, Section]:
         "recorder": Section("half a minute", lambda: records.lines_of(records.table())),
         "outcomes": Section("a minute", lambda: outcomes.lines(outcomes.table(outcomes.Plan()))),
         "fast": Section("ten minutes", lambda: fast.lines(fast.table(fast.Plan())), is_quick=False),
+        "imports": Section(
+            "two minutes", lambda: imports.lines(imports.table(imports.Plan())), is_quick=False
+        ),
         "fleet": Section("half a minute", lambda: fanout.lines(fanout.table(fanout.Plan()))),
         "lag": Section("half a minute", lambda: lag.lines(lag.measured(lag.Plan()))),
         "harm": Section(

@@ -63,7 +63,7 @@ def table(plan: Plan) -> list[Row]:
     """Measure each way in turns, on one door."""
     asked = ways(now_us=time.time_ns() // 1_000)
     found: dict[str, list[tuple[float, float]]] = {one.name: [] for one in asked}
-    with TemporaryDirectory(prefix="rollout-") as folder, _serving(Path(folder)) as (port, pid):
+    with TemporaryDirectory(prefix="rollout-") as folder, serving(Path(folder)) as (port, pid):
         for _ in range(plan.rounds):
             for one in asked:
                 found[one.name].append(_turn(one, port, pid, plan.burst_s))
@@ -124,7 +124,8 @@ def _turn(asked: Asked, port: int, pid: int, seconds: float) -> tuple[float, flo
 
 
 @contextmanager
-def _serving(folder: Path) -> Iterator[tuple[int, int]]:
+def serving(folder: Path) -> Iterator[tuple[int, int]]:
+    """Yield the port and the process of a server with both doors."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.outcomes.server", str(port), str(folder)],

@@ -6,6 +6,7 @@ import tempfile
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import IO, Final
 
 import numpy as np
@@ -18,10 +19,14 @@ from rollout.lake.units import BLANKS
 HELD_ROWS: Final = 2**17
 """Sorted and written out together."""
 ROWS_AT_ONCE: Final = 2**18
+MOST_PARTS: Final = 2**10
+_BOUNDS: Final = np.array([part * 2**64 // MOST_PARTS for part in range(1, MOST_PARTS)], dtype=np.uint64)
 COLUMNS: Final = 3
 SHOWN: Final = 20
 _BLANKS: Final = BLANKS.decode()
 
+ROW_BYTES: Final = 8 * COLUMNS
+Edges = NDArray[np.int64]
 Rows = NDArray[np.uint64]
 """Of each row: a hash of what makes it the same as another, a hash of what it says, and its line."""
 
@@ -52,7 +57,8 @@ class Seen:
     def __init__(self) -> None:
         self._held = array("Q")
         self._file: IO[bytes] | None = None
-        self._runs: list[int] = []
+        self._edges: list[Edges] = []
+        """Of each run in the file: where each part begins, and the end."""
         self._is_complete = True
 
     def add(self, line: int, told: Told) -> None:
@@ -92,29 +98,39 @@ class Seen:
         except OSError:
             self._is_complete = False
             return
-        self._runs.append(len(rows))
+        self._edges.append(_edges(rows))
 
     def _parts(self) -> Iterator[Rows]:
         """Yield all rows in parts; those that may be the same are in the same part."""
         held = _sorted(self._held)
-        if self._file is None or not self._runs:
+        if self._file is None or not self._edges:
             yield held
             return
-        ends = np.cumsum(self._runs)
-        shape = (int(ends[-1]), COLUMNS)
-        whole = np.memmap(self._file, dtype=np.uint64, mode="r", shape=shape)
-        runs = [held, *(whole[end - size : end] for end, size in zip(ends, self._runs, strict=True))]
-        parts = -(-sum(map(len, runs)) // ROWS_AT_ONCE)
-        bounds = [part * 2**64 // parts for part in range(1, parts)]
-        edges = [np.searchsorted(run[:, 0], np.array(bounds, dtype=np.uint64)) for run in runs]
-        for part in range(parts):
-            yield np.concatenate([_slice(run, edge, part) for run, edge in zip(runs, edges, strict=True)])
+        parts, total = 1, len(held) + sum(int(edges[-1]) for edges in self._edges)
+        while parts < MOST_PARTS and parts * ROWS_AT_ONCE < total:
+            parts *= 2
+        bounds = range(0, MOST_PARTS + 1, MOST_PARTS // parts)
+        for first, last in pairwise(bounds):
+            yield np.concatenate(
+                [_slice(held, _edges(held), first, last), *self._slices(self._file, first, last)]
+            )
+
+    def _slices(self, file: IO[bytes], first: int, last: int) -> Iterator[Rows]:
+        """Read some parts of every run: by reading, for what is mapped counts as memory."""
+        begin = 0
+        for edges in self._edges:
+            file.seek((begin + int(edges[first])) * ROW_BYTES)
+            content = file.read(int(edges[last] - edges[first]) * ROW_BYTES)
+            yield np.frombuffer(content, dtype=np.uint64).reshape(-1, COLUMNS)
+            begin += int(edges[-1])
 
 
-def _slice(run: Rows, edge: NDArray[np.intp], part: int) -> Rows:
-    first = 0 if part == 0 else int(edge[part - 1])
-    last = len(run) if part == len(edge) else int(edge[part])
-    return run[first:last]
+def _edges(rows: Rows) -> Edges:
+    return np.concatenate([[0], np.searchsorted(rows[:, 0], _BOUNDS), [len(rows)]]).astype(np.int64)
+
+
+def _slice(rows: Rows, edges: Edges, first: int, last: int) -> Rows:
+    return rows[int(edges[first]) : int(edges[last])]
 
 
 def _sorted(held: array[int]) -> Rows:

@@ -1,0 +1,1 @@
+"""What outcomes in files cost: read, checked, and handed to a real door."""
