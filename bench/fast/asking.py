@@ -55,8 +55,16 @@ class Asking:
                 )
                 for index, begin in zip(alive.index, alive.begin, strict=True)
             )
+            slow = tuple(
+                0
+                if threshold.has_outages
+                else self._tables.slow_minutes(
+                    threshold.identity, arm, since_us=None if index == 0 else int(begin)
+                )
+                for index, begin in zip(alive.index, alive.begin, strict=True)
+            )
             has_ended = bool(folded.units) or (own is not None and bool(own.units[_past(own, now_us)].any()))
-            found[arm] = SinceStarts(windows, nano, sums, (), has_ended)
+            found[arm] = SinceStarts(windows, nano, sums, slow, has_ended)
         return found, outages
 
 

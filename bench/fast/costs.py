@@ -44,7 +44,6 @@ class Plan:
         World(100, 500),
         World(1_000, 500),
         World(1, 5_000),
-        World(100, 5_000),
         World(1_000, 5_000),
     )
     history_s: int = HOUR_S

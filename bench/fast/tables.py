@@ -29,6 +29,16 @@ SELECT count(*), coalesce(sum(y > 0), 0), coalesce(sum(y), 0), coalesce(sum(x), 
 FROM units""").bindparams(bindparam("outages", expanding=True))
 
 
+_SLOW_MINUTES: Final = text("""SELECT (
+  SELECT count(*) FROM (
+    SELECT DISTINCT unit, time_window / :per_minute AS minute FROM unit_window
+    WHERE threshold_id = :threshold AND arm = :arm AND exceedances > 0
+      AND time_window / :per_minute * :per_minute >= :since) live
+) + coalesce((
+  SELECT slow_minutes FROM arm_total
+  WHERE threshold_id = :threshold AND arm = :arm AND :from_the_beginning), 0)""")
+
+
 @dataclass(frozen=True, slots=True)
 class ArmWindows:
     """An arm's ten-second windows of the last hour, in order; window w begins at w × 10 s."""
@@ -102,6 +112,18 @@ class Tables:
         """Return sums over an arm's units since a time within the last hour, or since the beginning."""
         with self._database.read() as connection:
             return _unit_sums(connection, threshold, arm, since_us, outage_minutes)
+
+    def slow_minutes(self, threshold: int, arm: str, *, since_us: int | None) -> int:
+        """Return the unit-minutes with an exceedance since a time, or since the beginning."""
+        asked = {
+            "threshold": threshold,
+            "arm": arm,
+            "since": 0 if since_us is None else -(-since_us // WINDOW_US),
+            "from_the_beginning": since_us is None,
+            "per_minute": MINUTE_US // WINDOW_US,
+        }
+        with self._database.read() as connection:
+            return int(connection.execute(_SLOW_MINUTES, asked).scalar_one())
 
 
 def _unit_sums(
