@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from bench.fast.asking import Asking
 from rollout.domain.records import Digest, Side
@@ -178,3 +179,34 @@ def test_runs_that_nobody_asks_about_are_forgotten_and_read_again_when_somebody_
             counts.add(told, Digest(), world.now_us)
         assert counts.nbytes == empty
         agree(counts, asking, world.now_us, Seen())
+
+
+def test_ended_runs_make_room_and_the_others_keep_all_they_have(tmp_path: Path) -> None:
+    with opened(tmp_path) as database:
+        world, counts, asking = World(8), Counts(database), Asking(database)
+        world.register(counts)
+        for _ in range(6):
+            world.step(counts)
+        everything = (RUNS[0], RUNS[2])
+        counts.retire(everything, world.now_us)
+        assert counts.error_totals(RUNS[1]), "its last requests came within the hour"
+        kept = {run: counts.error_totals(run) for run in everything}
+        world.now_us += 2 * 3600 * SECOND_US
+        counts.retire(everything, world.now_us)
+        assert counts.error_totals(RUNS[1]) == {}
+        assert counts.request_totals(RUNS[1]), "minutes are for display"
+        assert {run: counts.error_totals(run) for run in everything} == kept
+        assert {limit.run for limit in counts.thresholds()} == set(everything)
+        for table in ("error_unit", "error_event", "unit_window", "unit_total"):
+            assert rows_and_room(database, table)[0] == rows_and_room(database, table)[1]
+        gone = Digest(windows=((2, "control", 1, world.now_us // 10_000_000, 9, 9),))
+        told = Told("exposures", "node", LOG, world.start, world.start + 1, 0, 0)
+        assert counts.add(told, gone, world.now_us) == world.start + 1, "of a limit that is no more"
+        agree(counts, asking, world.now_us, Seen())
+
+
+def rows_and_room(database: Database, table: str) -> tuple[int, int]:
+    with database.read() as connection:
+        rows = connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()  # noqa: S608
+        room = connection.execute(text("SELECT rows FROM room WHERE name = :name"), {"name": table})
+        return int(rows), int(room.scalar_one_or_none() or 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from rollout.domain.quality import Feed, Loss
 from rollout.domain.records import MINUTE_US, Digest, Run, Side, Tally, Threshold
 from rollout.stats.starts import Starts
-from rollout.store import error_counts, losses, marks, runs, tallies, window_counts
+from rollout.store import error_counts, losses, marks, retiring, runs, tallies, window_counts
 from rollout.store.changes import Changes
 from rollout.store.database import Database
 from rollout.store.intake_tables import LogCursorRow
@@ -199,6 +199,19 @@ class Counts:
         """Return what was left out of a run's counts, and how much; nothing is missing when it is empty."""
         held = self._left_out.get().get(self._known_id(run), {})
         return {what: one.rows for what, one in held.items() if what in {ERRORS, WINDOWS}}
+
+    def retire(self, needed: Collection[Run], now_us: int) -> None:
+        """Drop the details of runs that are not needed, once nothing of them has come for an hour."""
+        since_minute = (now_us - KEPT_US) // MINUTE_US
+        with self._database.read() as connection:
+            gone = retiring.ended(connection, needed, since_minute=since_minute)
+        for run_id in gone:
+            is_done = False
+            while not is_done:
+                with self._database.write() as connection:
+                    is_done = retiring.retire(connection, run_id)
+                self._thresholds.forget()
+                self._owners.forget()
 
     def note_losses(self, node: str, lost: Iterable[Lost], now_us: int) -> None:
         """Note for good what a node says it lost in all; the same sums may be told any number of times."""

@@ -28,9 +28,11 @@ def count_windows(
 ) -> None:
     """Add what units did; what is too late or too much is left out, and its run (by threshold) says so."""
     oldest = minute_window(bounds.horizon_us)
-    rows = [row for row in arriving if row[3] >= oldest]
-    if len(rows) < len(arriving):
-        late = [runs[row[0]] for row in arriving if row[3] < oldest]
+    # A limit may have been dropped since the segment was read: its run has ended.
+    known = [row for row in arriving if row[0] in runs]
+    rows = [row for row in known if row[3] >= oldest]
+    if len(rows) < len(known):
+        late = [runs[row[0]] for row in known if row[3] < oldest]
         for run_id in set(late):
             leave_out(connection, run_id, LATE, late.count(run_id), bounds.now_us)
     if not rows:

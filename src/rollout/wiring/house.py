@@ -45,6 +45,7 @@ from rollout.fleet.fleet import Fleet
 from rollout.intake.evidence import RecordedEvidence
 from rollout.intake.intake import Intake
 from rollout.intake.rebuilding import Rebuilding
+from rollout.intake.retiring import Retiring
 from rollout.lake.accounts.books import Books
 from rollout.lake.compact import Compactor
 from rollout.lake.expiry import Retention, oldest_needed_us
@@ -156,6 +157,8 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
         compactor = Compactor(_lake_folder(place), counts.cursors, now_s=time.time, retention=retention)
         ending = threading.Event()
         run(held, "compactor", partial(compactor.run, ending), ending.set)
+        retiring = Retiring(counts, ledger.served, now_us=now_us)
+        run(held, "retiring", partial(retiring.run, ending), ending.set)
         run(held, "controller", loop.run, loop.stop)
         yield
 
