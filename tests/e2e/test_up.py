@@ -93,6 +93,8 @@ def test_a_house_serves_what_was_started_and_serves_it_again_after_a_restart(tmp
             answer = first_answer(client, "/churn")
             assert (answer.status_code, answer.text) == (200, "fine")
             assert rollout("status", "churn-v2").returncode == 0
+            shown = rollout("evidence", "show", "churn-v2")
+            assert shown.stdout.startswith("churn-v2, revision 1: "), shown.stderr
         assert up.returncode == 0
         with (
             house(tmp_path, proxy_port, control_port) as again,
