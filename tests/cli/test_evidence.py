@@ -135,7 +135,8 @@ def test_people_are_told_what_holds_what_is_lost_and_what_is_left_out() -> None:
         losses=(Loss(OUTCOMES, "n1", 0, NOW_US),),
         units=80_010,
         two_armed=10,
-        told={"converted": Told(9_000, repeated=20, conflicting=1, wrong_value=2, wrong_time=3)},
+        ahead=4,
+        told={"converted": Told(9_000, repeated=20, conflicting=1, wrong_value=5)},
     )
     seen = replace(evidence(), quality=quality, watermark_us=None, enrolled=np.array([[40_000, 30_000]]))
     found = evidence_answer(Sight(NOW_US, EXPERIMENT, seen, judge(EXPERIMENT, seen, NOW_US, Patience())))
@@ -146,6 +147,7 @@ def test_people_are_told_what_holds_what_is_lost_and_what_is_left_out() -> None:
         "left out: 10 of 80,010 units, seen in two arms",
         "in no file: the bytes 1,000 to 2,000 of n1's exposures",
         "n1 lost an unknown number of outcomes",
+        "begin in the future: 4 of 80,010 units",
     ):
         assert any(part in line for line in said), part
     assert sum(": n1 lost records" in line for line in said) == 1

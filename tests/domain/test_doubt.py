@@ -58,7 +58,7 @@ def judged(quality: Quality, *, errors: float = 0.0005) -> Judgement:
             OWN,
             "10.0 % of its outcomes have a value",
         ),
-        (Quality(told={"converted": Told(9_000, wrong_time=900)}), OWN, "10.0 % of its outcomes have a time"),
+        (Quality(units=5_000, ahead=150), ALL, "3.0 % of the units begin in the future: a clock is wrong"),
         (Quality(reports={"converted": STOPPED}), OWN, "reports fell: 0.0 % of the last 4,400 units told it"),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
@@ -83,10 +83,8 @@ def test_what_makes_a_test_invalid_holds_it_and_says_why(
     [
         Quality(),
         Quality(units=5_000, two_armed=50),
-        Quality(units=1, two_armed=1),
-        Quality(
-            told={"converted": Told(9_000, repeated=9_000, conflicting=60, wrong_value=60, wrong_time=60)}
-        ),
+        Quality(units=1, two_armed=1, ahead=1),
+        Quality(told={"converted": Told(9_000, repeated=9_000, conflicting=60, wrong_value=60)}),
         Quality(told={"another": Told(9_000, conflicting=9_000)}),
         Quality(reports={"converted": STEADY, "another": STOPPED}),
         Quality(unmeasured={"converted": "nobody answered"}),

@@ -647,3 +647,15 @@ def test_a_look_counts_rows_that_came_again_and_rows_that_no_metric_of_the_type_
         reports = quality.reports["bought"]
         assert (reports.units.sum(), reports.reporting.sum()) == (2, 1)
         assert reports.first_us <= BEGIN_US + 2 * SECOND_US < reports.first_us + 600 * SECOND_US
+
+
+def test_units_of_the_future_and_requests_years_away_are_told_and_cost_no_memory() -> None:
+    run = experiment()
+    with place(run) as here:
+        day = 86_400 * SECOND_US
+        far = [request_at(days * day, unit=f"u{days}") for days in (1, 800, 900_000)]
+        here.file([request_at(2, unit="u"), request_at(350 * SECOND_US, unit="v"), *far])
+        here.filed_until(NOW_US)
+        evidence = here.look(run, NOW_US)
+        assert (evidence.quality.units, evidence.quality.ahead) == (3, 3)
+        assert evidence.enrolled.sum() == 3, "two of them are years away"

@@ -164,6 +164,14 @@ def test_the_answer_to_harm_names_the_metric() -> None:
         ),
         (Verdict("converted", Finding.MISSING), "It should exist by now, and could not be measured."),
         (
+            Verdict("converted", Finding.MISSING, estimate=0.1, why="n1 lost records"),
+            "Nothing may be proven of it: n1 lost records.",
+        ),
+        (
+            Verdict("errors", Finding.HARMED, why="n1 lost records"),
+            "Proven worse than allowed, although n1 lost records.",
+        ),
+        (
             Verdict("converted", Finding.UNCLEAR, estimate=-0.021, interval=(-math.inf, 0.3)),
             "Not proven yet, neither way: about −2.1 %, and how sure that is cannot be said yet.",
         ),

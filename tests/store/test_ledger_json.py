@@ -15,7 +15,7 @@ from rollout.domain.decision import Reason
 from rollout.domain.experiment import Experiment
 from rollout.domain.history import Entry
 from rollout.domain.policy import Policy
-from rollout.domain.verdict import Judgement
+from rollout.domain.verdict import Finding, Judgement, Verdict
 from rollout.store.ledger_json import Unreadable, read, written
 from tests.domain.examples import POLICY
 from tests.domain.scenes import EXPERIMENT, NOW_US, judgement
@@ -68,6 +68,15 @@ def test_a_field_that_an_older_program_did_not_know_has_its_default() -> None:
     content = json.loads(written(EXPERIMENT))
     del content["rollback_wish"]
     assert read(Experiment, json.dumps(content)) == EXPERIMENT
+
+
+def test_a_look_that_was_recorded_before_doubts_had_words_comes_back() -> None:
+    content = json.loads(written(judgement()))
+    assert content.pop("held_by") is None
+    assert {verdict.pop("why") for verdict in content["verdicts"]} == {None}
+    assert read(Judgement, json.dumps(content)) == judgement()
+    doubted = replace(judgement(), verdicts=(Verdict("p99", Finding.MISSING, why="n1 lost records"),))
+    assert read(Judgement, written(doubted)) == doubted
 
 
 @pytest.mark.parametrize(

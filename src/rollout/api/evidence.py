@@ -115,7 +115,6 @@ def _told(found: Told | None) -> ToldAnswer | None:
         repeated=found.repeated,
         conflicting=found.conflicting,
         wrong_value=found.wrong_value,
-        wrong_time=found.wrong_time,
     )
 
 
@@ -156,4 +155,5 @@ def _quality(policy: Policy, quality: Quality, now_us: int) -> QualityAnswer:
         ),
         units=quality.units,
         two_armed=quality.two_armed,
+        ahead=quality.ahead,
     )

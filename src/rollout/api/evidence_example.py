@@ -64,7 +64,7 @@ _CONVERTED: Final = MetricEvidenceAnswer(
     is_measured=True,
     control=_sample(2_000, 400.0),
     candidate_sample=_sample(2_000, 560.0),
-    told=ToldAnswer(rows=970, repeated=10, conflicting=0, wrong_value=0, wrong_time=0),
+    told=ToldAnswer(rows=970, repeated=10, conflicting=0, wrong_value=0),
     reports=ReportsAnswer(units=4_000, reporting=960, log_e=-1.4, bar=6.908),
 )
 _ERRORS: Final = MetricEvidenceAnswer(
@@ -108,5 +108,6 @@ EXAMPLE: Final = EvidenceAnswer(
         losses=(LossAnswer(kind="exposures", node="node-2", rows=12, until=_AT),),
         units=4_003,
         two_armed=3,
+        ahead=0,
     ),
 ).model_dump(mode="json")

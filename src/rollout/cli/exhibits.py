@@ -25,6 +25,8 @@ def headline(found: "EvidenceAnswer") -> Iterator[str]:
     yield f"enrolled units: {words.units(found.enrolled)}, {split}"
     if found.quality.two_armed:
         yield f"left out: {found.quality.two_armed:,} of {found.quality.units:,} units, seen in two arms"
+    if found.quality.ahead:
+        yield f"begin in the future: {found.quality.ahead:,} of {found.quality.units:,} units"
 
 
 def metrics(found: "EvidenceAnswer") -> list[dict[str, str]]:
@@ -60,7 +62,7 @@ def outcomes(found: "EvidenceAnswer") -> list[dict[str, str]]:
             "rows": f"{one.told.rows:,}",
             "repeated": f"{one.told.repeated:,}",
             "conflicting": f"{one.told.conflicting:,}",
-            "unusable": f"{one.told.wrong_value + one.told.wrong_time:,}",
+            "unusable": f"{one.told.wrong_value:,}",
             "units reporting": words.ABSENT
             if one.reports is None
             else f"{one.reports.reporting:,} of {one.reports.units:,}",

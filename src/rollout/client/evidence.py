@@ -40,7 +40,6 @@ class ToldAnswer(Answer):
     repeated: int = Field(description="The same key with the same content again.")
     conflicting: int = Field(description="The same key with another content.")
     wrong_value: int = Field(description="A value that a metric of this type cannot use.")
-    wrong_time: int
 
 
 class ReportsAnswer(Answer):
@@ -112,6 +111,7 @@ class QualityAnswer(Answer):
     losses: tuple[LossAnswer, ...] = ()
     units: int | None = None
     two_armed: int | None = Field(None, description="Units seen in two arms: they are in no sum.")
+    ahead: int | None = Field(None, description="Units that begin in the future: a clock is wrong.")
 
 
 class EvidenceAnswer(Answer):

@@ -55,6 +55,9 @@ def _doubts(question: Question, quality: Quality) -> Iterator[str]:
     if kinds and quality.units and _is_too_much(quality.two_armed or 0, quality.units):
         share = percent(quality.two_armed or 0, quality.units)
         yield f"{share} of the units were seen in two arms: identities are not stable"
+    if kinds and quality.units and _is_too_much(quality.ahead or 0, quality.units):
+        share = percent(quality.ahead or 0, quality.units)
+        yield f"{share} of the units begin in the future: a clock is wrong"
     if OUTCOMES in kinds:
         yield from _told(quality.told.get(question.name, Told(0)))
         yield from _fallen(question.name, quality)
@@ -85,7 +88,6 @@ def _told(told: Told) -> Iterator[str]:
     found = (
         (told.conflicting, "repeat a key with another content"),
         (told.wrong_value, "have a value that a metric of this type cannot use"),
-        (told.wrong_time, "have a time that cannot be"),
     )
     for rows, what in found:
         if _is_too_much(rows, told.rows):

@@ -59,8 +59,6 @@ class Told:
     """The same key with another content: one of the two is dropped."""
     wrong_value: int = 0
     """A value that a metric of this type cannot use."""
-    wrong_time: int = 0
-    """From before 2000, or from after it was filed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +81,8 @@ class Quality:
     units: int | None = None
     """Distinct enrolled units, with those seen in two arms."""
     two_armed: int | None = None
+    ahead: int | None = None
+    """Units that begin in the future, and requests that are years away: somebody's clock is wrong."""
     told: Mapping[str, Told] = field(default_factory=dict)
     """By metric."""
     reports: Mapping[str, Reports] = field(default_factory=dict)

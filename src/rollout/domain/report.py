@@ -221,8 +221,10 @@ def _sentence(verdict: Verdict, *, is_share: bool) -> str:
         known = "Too early: no window can have closed yet"
     elif verdict.finding is Finding.UNCLEAR and verdict.is_outage:
         known = "Baseline and candidate suffer together, so nothing is learned"
-    why = "" if verdict.why is None else f" {verdict.why[0].upper()}{verdict.why[1:]}."
-    return f"{known}{_numbers(verdict, is_share=is_share)}.{why}"
+    if verdict.why is not None and verdict.finding is Finding.MISSING:
+        return f"Nothing may be proven of it: {verdict.why}."
+    doubt = "" if verdict.why is None else f", although {verdict.why}"
+    return f"{known}{_numbers(verdict, is_share=is_share)}{doubt}."
 
 
 _KNOWN: Final = {

@@ -26,6 +26,8 @@ from rollout.lake.outcomes import MICRO
 from rollout.stats.arrays import BoolArray, IntArray
 
 _SECOND_US: Final = 1_000_000
+AHEAD_US: Final = 300 * _SECOND_US
+"""So far two clocks may differ, as at the door for outcomes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Closed:
     """By outcome: how often one came again."""
     units: int = 0
     """Distinct units, with those in two arms."""
+    ahead: int = 0
+    """Units that begin after the look, and requests that are years away."""
     gaps: tuple[Gap, ...] = ()
     """What the lake lacked when it was asked."""
 
@@ -78,7 +82,7 @@ class ClosedUnits:
     def ask(self, experiment: Experiment, marks: Marks, frozen_us: Mapping[str, int], now_us: int) -> Closed:
         """Return all that is known of a run's units; `frozen_us` are the baseline's quantiles."""
         asked = asked_of(experiment, self._patience, frozen_us)
-        return self._books.ask(asked, lambda *known: _closed(experiment, marks, *known), now_us)
+        return self._books.ask(asked, lambda *known: _closed(experiment, marks, now_us, *known), now_us)
 
     def sum_up(
         self, experiments: Sequence[tuple[Experiment, Mapping[str, int]]], horizon_us: int, now_us: int
@@ -129,7 +133,11 @@ def sources_of(metric: Metric) -> tuple[str, ...]:
 
 
 def _closed(
-    experiment: Experiment, marks: Marks, accounts: Accounts, outcomes: Mapping[str, Outcomes]
+    experiment: Experiment,
+    marks: Marks,
+    now_us: int,
+    accounts: Accounts,
+    outcomes: Mapping[str, Outcomes],
 ) -> Closed:
     first_us = accounts.first_us()
     began_us = experiment.started_us if first_us is None else first_us
@@ -157,6 +165,7 @@ def _closed(
         rates=rates,
         received={name: outcomes[name].received for name in sorted(accounts.asked.metrics)},
         units=accounts.units,
+        ahead=int(accounts.enrolled(now_us + AHEAD_US).sum()) + accounts.misdated,
     )
 
 

@@ -33,6 +33,7 @@ class Records:
             losses=self._counts.lost(run, since_us=experiment.started_us),
             units=None if closed is None else closed.units,
             two_armed=None if closed is None else closed.two_armed,
+            ahead=None if closed is None else closed.ahead,
             told={} if closed is None else _told(policy, closed),
             reports={} if closed is None else _reports(closed),
             unmeasured=_left_out(policy, self._counts.incomplete(run), self._counts.rows),

@@ -26,6 +26,7 @@ from rollout.stats.arrays import BoolArray, IntArray
 from rollout.stats.windows import LARGEST_SUM, SKEW_US
 
 DAY_US: Final = 86_400_000_000
+LONGEST_US: Final = 2 * 366 * DAY_US
 Again: TypeAlias = Callable[[IntArray, int, int], Exposures]
 """Reads the requests of some units between two moments again, also those of the batch."""
 _UNIT, _ENROLLED, _ARM, _BLOCK, _IS_TWO_ARMED = "unit", "enrolled_us", "arm", "block", "is_two_armed"
@@ -39,6 +40,8 @@ class Accounts:
         self.from_us = max(asked.since_us, from_us)
         """Requests before it are an older run's, or were summed up before they expired."""
         self.two_armed = 0
+        self.misdated = 0
+        """Requests from after every run's end: they are left out, for tables by time must have one."""
         self._table = Table(_columns(asked))
         self._index, self._calendar = Index(), Calendar()
         self._enrolled = Slices(asked.since_us, len(asked.blocks) * asked.arms)
@@ -65,6 +68,7 @@ class Accounts:
         self, batch: Exposures, retold: IntArray, outcomes: Mapping[str, Outcomes], again: Again
     ) -> None:
         """Take in requests, and look again at the outcomes of units that are `retold`, which are sorted."""
+        self.misdated += int((batch.ts_us >= self.asked.since_us + LONGEST_US).sum())
         visits = Visits.of(self._own(batch))
         rows = self._index.rows(visits.unit)
         is_known = rows != NOWHERE
@@ -147,6 +151,7 @@ class Accounts:
         last = len(self._block_index) - 1
         block = self._block_index[np.clip(batch.block, -1, last)]
         is_own = (block != NOWHERE) & (batch.arm < self.asked.arms) & (batch.ts_us >= self.from_us)
+        is_own &= batch.ts_us < self.asked.since_us + LONGEST_US
         found = batch.chosen(is_own)
         found.block[:] = block[is_own]
         return found
