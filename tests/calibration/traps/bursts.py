@@ -37,7 +37,6 @@ _LIVES = 4
 _SHIFT_TICKS = _LIFE_TICKS // _PLACES
 _LEAVE = 1 / 12
 _BURSTING = 0.03
-_ENTER = _LEAVE * _BURSTING / (1 - _BURSTING)
 _QUIET_CHANCE = 0.002
 _OWN_BURST_CHANCE = 0.26867
 _SHARED_BURST_CHANCE = 0.2
@@ -73,7 +72,7 @@ class _Evidence(NamedTuple):
 def _each_alone(rng: np.random.Generator, replicates: int) -> list[Claim]:
     """World A: every user bursts on its own."""
     replaced = (np.arange(_TICKS)[:, None] + _SHIFT_TICKS * np.arange(_PLACES)) % _LIFE_TICKS == 0
-    bursting = _bursts(rng, (replicates, _PLACES), replaced)
+    bursting = bursts(rng, (replicates, _PLACES), replaced)
     traffic = _served(rng, np.where(bursting, _OWN_BURST_CHANCE, _QUIET_CHANCE))
     evidence = _evidence(traffic, np.ones((replicates, _TICKS // _TICKS_PER_WINDOW), dtype=np.bool_))
     fractions, counted = (np.cumsum(part, axis=1) for part in (evidence.fractions, evidence.windows))
@@ -87,7 +86,7 @@ def _each_alone(rng: np.random.Generator, replicates: int) -> list[Claim]:
 
 def _together(rng: np.random.Generator, replicates: int, *, shared: bool) -> list[Claim]:
     """World B: the service bursts, and the baseline with it; the candidate's own bursts are harm."""
-    bursting = _bursts(rng, (replicates, 1), np.zeros((_TICKS, 1), dtype=np.bool_))
+    bursting = bursts(rng, (replicates, 1), np.zeros((_TICKS, 1), dtype=np.bool_))
     chance = np.where(bursting, _SHARED_BURST_CHANCE, _QUIET_CHANCE)
     traffic = _served(rng, np.broadcast_to(chance, (replicates, _TICKS, _PLACES)))
     baseline_chance = chance[..., 0] if shared else np.full((replicates, _TICKS), _QUIET_CHANCE)
@@ -101,13 +100,21 @@ def _together(rng: np.random.Generator, replicates: int, *, shared: bool) -> lis
     return [mistake, *_judged(promised, evidence)]
 
 
-def _bursts(rng: np.random.Generator, shape: tuple[int, int], replaced: BoolArray) -> BoolArray:
+def bursts(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    replaced: BoolArray,
+    *,
+    bursting: float = _BURSTING,
+    leave: float = _LEAVE,
+) -> BoolArray:
     """Return a burst chain [replicate, tick, place], stationary at its start and where a user is replaced."""
-    state = rng.random(shape) < _BURSTING
-    chain = np.empty((shape[0], _TICKS, shape[1]), dtype=np.bool_)
-    for tick in range(_TICKS):
+    enter = leave * bursting / (1 - bursting)
+    state = rng.random(shape) < bursting
+    chain = np.empty((shape[0], len(replaced), shape[1]), dtype=np.bool_)
+    for tick in range(len(replaced)):
         draw = rng.random(shape)
-        state = np.where(replaced[tick], draw < _BURSTING, np.where(state, draw >= _LEAVE, draw < _ENTER))
+        state = np.where(replaced[tick], draw < bursting, np.where(state, draw >= leave, draw < enter))
         chain[:, tick] = state
     return chain
 

@@ -26,11 +26,24 @@ _SCALE, _MOST = 0.002, 0.9
 _NEVER = -1
 
 
+def erring(
+    rng: np.random.Generator,
+    shape: float,
+    *,
+    users: int = _USERS,
+    periods: int = _PERIODS,
+    scale: float = _SCALE,
+) -> tuple[IntArray, IntArray]:
+    """Return every error's user and period: each user errs with a chance of its own, again and again."""
+    chance = np.minimum(scale * rng.pareto(shape, users), _MOST).astype(np.float32)
+    erred = rng.random((users, periods), dtype=np.float32) < chance[:, np.newaxis]
+    user, period = np.nonzero(erred)
+    return user, period
+
+
 def _errors(rng: np.random.Generator, shape: float) -> tuple[IntArray, IntArray, IntArray, IntArray]:
     """Return every error's user, period, look within the period and user's previous period (−1: none)."""
-    chance = np.minimum(_SCALE * rng.pareto(shape, _USERS), _MOST).astype(np.float32)
-    erred = rng.random((_USERS, _PERIODS), dtype=np.float32) < chance[:, np.newaxis]
-    user, period = np.nonzero(erred)
+    user, period = erring(rng, shape)
     look = rng.integers(0, _LOOKS_PER_PERIOD, user.size)
     repeated = np.concatenate([[False], user[1:] == user[:-1]])
     previous = np.where(repeated, np.concatenate([[_NEVER], period[:-1]]), _NEVER)

@@ -8,7 +8,18 @@ import numpy as np
 from scipy import special
 
 from rollout.stats import bars, slo
-from tests.calibration.trap import Claim, Trap, World, ever, ours, ours_at_400, shown, wrong
+from tests.calibration.trap import (
+    Claim,
+    FloatArray,
+    IntArray,
+    Trap,
+    World,
+    ever,
+    ours,
+    ours_at_400,
+    shown,
+    wrong,
+)
 from tests.calibration.unit_sums import joint_in_order
 
 _LIMIT = 0.01
@@ -25,8 +36,7 @@ _HEAVY_RATE_AT_LIMIT = 0.01072
 def _peeked(rng: np.random.Generator, replicates: int) -> list[Claim]:
     units = _PER_LOOK * np.arange(1, _LOOKS + 1)
     exceedances = rng.binomial(_PER_LOOK, _LIMIT, (replicates, _LOOKS)).cumsum(axis=1)
-    # P(X ≥ s | n, p₀), as a table of the binomial law gives it for one look.
-    p_values = np.where(exceedances > 0, special.bdtrc(exceedances - 1.0, units, _LIMIT), 1.0)
+    p_values = binomial_p(exceedances, units, _LIMIT)
     violation = slo.log_e_violation(exceedances, units, limit=_LIMIT, planned_units=10_000)
     compliance = slo.log_e_compliance(exceedances, units, limit=_LIMIT, planned_units=10_000)
     return [
@@ -36,6 +46,11 @@ def _peeked(rng: np.random.Generator, replicates: int) -> list[Claim]:
         ours("(c) compliance", ever(compliance)),
         ours_at_400("(c) compliance", ever(compliance, 400)),
     ]
+
+
+def binomial_p(exceedances: IntArray, units: IntArray, limit: float) -> FloatArray:
+    """Return P(X ≥ s | n, p₀), as a table of the binomial law gives it for one look."""
+    return np.where(exceedances > 0, special.bdtrc(exceedances - 1.0, units, limit), 1.0)
 
 
 def _heavy_users(rng: np.random.Generator, replicates: int, *, heavy_rate: float) -> list[Claim]:
