@@ -51,7 +51,7 @@ demo: setup ## Watch two experiments live through the whole chain, in about a mi
 bench: setup ## Run the benchmarks side by side with their peers
 	@$(PY) -m bench $(ARGS)
 
-calibrate: setup ## Show that every statistical promise holds, and that every wrong way is caught
+calibrate: setup ## Show that every promise holds, every wrong way is caught (ARGS=--pipeline: from log to decision)
 	@$(PY) -m tests.calibration $(ARGS)
 
 nulls: setup ## Live every example policy a thousand times where it must not promote, or not roll back

@@ -33,7 +33,9 @@ def main(arguments: Sequence[str] | None = None, traps: tuple[Trap, ...] | None 
     if unknown := sorted(set(options.only or ()) - {trap.number for trap in known}):
         sys.stderr.write(f"--only: no trap {unknown[0]}; there are {known[0].number} to {known[-1].number}\n")
         return BAD_USAGE
-    whole = traps is None and options.only is None and not options.short
+    whole = (
+        traps is None and options.only is None and (not options.short or (options.pipeline and options.write))
+    )
     found = _run(chosen, options, with_studies=whole and not options.pipeline)
     _print(found, options.output)
     if whole:
@@ -59,6 +61,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--pipeline",
         action="store_true",
         help="run them through the whole pipeline instead: an hour or more in full, a section of the page",
+    )
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="with --pipeline --short: write the section of the page all the same",
     )
     parser.add_argument(
         "--resume",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -106,6 +107,26 @@ def test_the_number_of_workers_changes_nothing() -> None:
         running.run((trap,), (), short=True, jobs=jobs, step=lambda _title: None).findings for jobs in (1, 2)
     )
     assert alone == shared
+
+
+def test_a_run_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def noted(rng: np.random.Generator, replicates: int) -> list[Claim]:
+        asked.append(replicates)
+        return _as_required(rng, replicates)
+
+    first, second = (
+        running.run((_trap(noted),), (), short=True, jobs=1, step=lambda _title: None, kept=tmp_path).findings
+        for _ in range(2)
+    )
+    assert first == second
+    assert asked == [100, 100]
+    next(iter(tmp_path.iterdir())).unlink()
+    assert running.run(
+        (_trap(noted),), (), short=True, jobs=1, step=lambda _title: None, kept=tmp_path
+    ).findings
+    assert asked == [100, 100, 100]
 
 
 def test_the_page_is_the_same_bytes_for_the_same_seeds() -> None:

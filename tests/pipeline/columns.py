@@ -13,7 +13,7 @@ from rollout.domain.assignment import Leaf, arm_index, arm_name, arm_seed, block
 from rollout.domain.buckets import bucket_of
 from rollout.domain.policy import WHOLE_BP, Policy
 from rollout.lake.outcomes import MICRO, Outcome
-from rollout.stats.arrays import BoolArray, IntArray
+from rollout.stats.arrays import BoolArray, FloatArray, IntArray
 from tests.lake.histories import HASHING
 
 SECOND_US: Final = 1_000_000
@@ -79,7 +79,7 @@ class Outcomes:
 
     unit: IntArray = field(default_factory=lambda: _NO_TIMES)
     at_us: IntArray = field(default_factory=lambda: _NO_TIMES)
-    value: IntArray = field(default_factory=lambda: _NO_TIMES)
+    value: FloatArray | IntArray = field(default_factory=lambda: _NO_TIMES)
 
 
 def lines_of(who: People, requests: Requests, begin_us: int, step: IntArray) -> list[bytes]:
@@ -108,7 +108,10 @@ def lines_of(who: People, requests: Requests, begin_us: int, step: IntArray) -> 
 def told(who: People, goal: str, outcomes: Outcomes, begin_us: int) -> list[Outcome]:
     """Return the outcomes as the door hands them on: with units that are hashed, and a key for each."""
     hashed, _ = HASHING.units([who.units[unit] for unit in outcomes.unit.tolist()])
-    times, values = (begin_us + outcomes.at_us).tolist(), (outcomes.value * MICRO).tolist()
+    times, values = (
+        (begin_us + outcomes.at_us).tolist(),
+        np.rint(outcomes.value * float(MICRO)).astype(np.int64).tolist(),
+    )
     # A key is one outcome of a unit: its time tells two of them apart.
     return [
         Outcome(unit, goal, at_us, value, at_us)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 from tests.calibration.page import number, verdict_of
 from tests.calibration.trap import Finding, Kind
+from tests.pipeline.shown import SHOWN
 from tests.simulate import null_page
 
 BEGIN, END = "<!-- pipeline: begin -->", "<!-- pipeline: end -->"
@@ -38,17 +40,22 @@ def section(findings: Sequence[Finding]) -> str:
         "",
         *_table(_HEAD, [_row(finding) for finding in findings]),
         "",
-        "What each world is, and what the pipeline can show of its trap:",
+        "What each world is, and what of its trap the pipeline can show:",
         "",
-        *(
-            f"- {one[0]}, {_short(one[1])}: {one[2]}"
-            for one, _ in groupby(
-                findings, key=lambda finding: (finding.trap, finding.world, finding.sentence)
-            )
-        ),
+        *(line for _, group in groupby(findings, key=attrgetter("trap")) for line in _told(list(group))),
         END,
     ]
     return "\n".join(lines) + "\n"
+
+
+def _told(findings: Sequence[Finding]) -> list[str]:
+    """Return a trap's lines: what is shown of it, and each of its worlds."""
+    trap = findings[0]
+    worlds = {_short(one.world): one.sentence for one in findings}
+    return [
+        f"- **{trap.trap}, {trap.trap_name}**: {SHOWN[trap.trap]}.",
+        *(f"  - {world}: {sentence}" for world, sentence in worlds.items()),
+    ]
 
 
 def kept(page: str) -> str:

@@ -19,12 +19,20 @@ ERRORS: Final = "errors"
 SLOW: Final = "slow"
 
 
-def goal(window_s: float, *, min_effect: float = 0.2) -> Metric:
-    """Return the goal that more units have an outcome; its name becomes the experiment's."""
+def goal(window_s: float, *, min_effect: float = 0.5) -> Metric:
+    """Return the goal that more units have an outcome; its name becomes the experiment's.
+
+    The effect that it is planned for sets where its test is tightest: about where a world ends.
+    """
     return Metric(
         *("goal", Role.PRIMARY, Source.OUTCOMES, MetricType.BINARY, Direction.INCREASE, window_s),
         min_effect=min_effect,
     )
+
+
+def value(window_s: float, *, min_effect: float) -> Metric:
+    """Return the goal that units' outcomes are worth more in all."""
+    return replace(goal(window_s, min_effect=min_effect), type=MetricType.MEAN)
 
 
 def errors(window_s: float, *, margin: float, floor: float) -> Metric:
@@ -46,7 +54,7 @@ def limit(window_s: float, *, share: float) -> Metric:
 
 
 def policy_of(
-    rng: np.random.Generator, weights_bp: tuple[int, ...], *metrics: Metric, level: float = 0.2
+    rng: np.random.Generator, weights_bp: tuple[int, ...], *metrics: Metric, level: float | Level = 0.2
 ) -> Policy:
     """Return a policy whose name, route, salt and goal are drawn: no two have the same buckets."""
     name = f"trap-{rng.integers(2**48):012x}"
@@ -58,6 +66,6 @@ def policy_of(
         metrics=tuple(replace(one, name=name) if one.source is Source.OUTCOMES else one for one in metrics),
         steps=tuple(Step(weight, Hold()) for weight in weights_bp),
         resilience=Resilience(falls_back=False),
-        expect=Expect(levels={name: Level(level)}),
+        expect=Expect(levels={name: level if isinstance(level, Level) else Level(level)}),
         risk=RISK,
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rollout.stats.arrays import IntArray
+from rollout.stats.arrays import FloatArray, IntArray
 from rollout.stats.moments import Moments
 from tests.pipeline.sight import CANDIDATE, REST, Sight
 
@@ -56,3 +56,28 @@ def so_far(times_us: IntArray, at_us: IntArray, counts: IntArray | None = None) 
     order = np.argsort(times_us, kind="stable")
     sums = np.arange(len(order) + 1) if counts is None else np.concatenate([[0], np.cumsum(counts[order])])
     return np.asarray(sums[np.searchsorted(times_us[order], at_us, side="right")])
+
+
+def worth(sights: Sequence[Sight], at_us: IntArray) -> FloatArray:
+    """Return units, Σ of values and of their squares, and how many are not 0: [4, arm, replicate, moment].
+
+    Everybody who is not in an arm counts as in `conversions`.
+    """
+    return np.stack([_worth(sight, at_us) for sight in sights], axis=2)
+
+
+def _worth(sight: Sight, at_us: IntArray) -> FloatArray:
+    owner = sight.owner(sight.goal_unit)
+    arm = np.where(owner >= 0, sight.enrolled.arm[owner], REST)
+    came_us = np.where(owner >= 0, sight.enrolled.at_us[owner], sight.goal_at_us)
+    units, _ = _conversions(sight, at_us)
+    found = np.zeros((4, 3, len(at_us)))
+    found[0] = units
+    for one in range(3):
+        here = arm == one
+        values = sight.goal_value[here]
+        for power, part in enumerate((values, values**2, values != 0), start=1):
+            order = np.argsort(came_us[here], kind="stable")
+            sums = np.concatenate([[0.0], np.cumsum(part[order])])
+            found[power, one] = sums[np.searchsorted(came_us[here][order], at_us, side="right")]
+    return found

@@ -15,7 +15,7 @@ from rollout.lake import segments
 from rollout.lake.engine import connect
 from rollout.lake.outcomes import MICRO
 from rollout.lake.segments import Kind
-from rollout.stats.arrays import BoolArray, IntArray
+from rollout.stats.arrays import BoolArray, FloatArray, IntArray
 
 _ARMS: Final = ["control", "candidate1", "rest"]
 CONTROL, CANDIDATE, REST = range(3)
@@ -46,7 +46,7 @@ class Sight:
     requests: IntArray
     goal_unit: IntArray
     goal_at_us: IntArray
-    goal_value: IntArray
+    goal_value: FloatArray
 
     @cached_property
     def enrolled(self) -> Enrolled:
@@ -90,7 +90,7 @@ def read(lake: Path, names: Sequence[str], begin_us: int) -> tuple[Sight, ...]:
             requests=_whole(requests, "requests", part),
             goal_unit=_whole(outcomes, "unit", goals),
             goal_at_us=_whole(outcomes, "at_us", goals),
-            goal_value=_whole(outcomes, "value_u", goals) // MICRO,
+            goal_value=_whole(outcomes, "value_u", goals) / MICRO,
         )
         for part, goals in zip(_parts(requests, len(names)), _parts(outcomes, len(names)), strict=True)
     )

@@ -2,55 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import msgspec
-import numpy as np
 import pytest
 
 from rollout.agent.recorder import Converter
-from tests.calibration.registry import all_traps
-from tests.calibration.trap import Claim, Kind, Trap, World, judged, run_batch
-from tests.pipeline import traps
-from tests.pipeline.traps.requests import split
+from tests.calibration import registry
+from tests.calibration.trap import Claim, Finding, Kind, Trap, World, judged, ours, run_batch
+from tests.pipeline import page, traps
+from tests.pipeline.shown import SHOWN
+from tests.pipeline.traps import requests
 
-FEW = 10
-"""Replicates of each world here: enough to see that it runs, and whether ours is badly broken."""
-TRAPS = all_traps(traps)
+TRAPS = registry.all_traps(traps)
 WORLDS = [
     pytest.param(trap, world, id=f"{trap.number}-{world.key}") for trap in TRAPS for world in trap.worlds
 ]
+HARDLY_ANY, FEW = 2, 20
+QUICK = {2, 7, 21}
+"""Of these a few more are run: goals, people who return, limits."""
+
+
+def findings(trap: Trap, world: World, replicates: int) -> list[Finding]:
+    """Return what a few replicates come to."""
+    few = replace(world, batch=replicates, short=replicates, replicates=replicates)
+    return judged(trap, few, [run_batch(trap, few, 0)], short=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("trap", "world"), WORLDS)
 def test_trap_is_held_through_the_pipeline(trap: Trap, world: World) -> None:
-    few = replace(world, batch=FEW, short=FEW, replicates=FEW)
-    claims = judged(trap, few, [run_batch(trap, few, 0)], short=True)
-    assert {Kind.WRONG, Kind.OURS} <= {claim.kind for claim in claims}
-    broken = [claim for claim in claims if claim.kind is Kind.OURS and not claim.passed]
+    found = findings(trap, world, FEW if trap.number in QUICK else HARDLY_ANY)
+    assert {Kind.WRONG, Kind.OURS} <= {one.kind for one in found}
+    broken = [one for one in found if one.kind is Kind.OURS and not one.passed]
     assert not broken, "\n".join(f"{one.claim}: {one.value:.4f}, bar {one.bar:.4f}" for one in broken)
+    if trap.number in QUICK:
+        assert all(one.passed for one in found), "every one of these mistakes shows in a few replicates"
 
 
 def units_by_request(converter: Converter) -> Converter:
     """Return a recorder that takes every request for a unit of its own, as many a proxy's metrics do."""
 
     def convert(lines: bytes) -> tuple[bytes, list[bytes]]:
-        requests = [msgspec.json.decode(line) for line in lines.splitlines()]
-        own = [{**request, "unit": f"{request['unit']}-{request['ts']}"} for request in requests]
+        told = [msgspec.json.decode(line) for line in lines.splitlines()]
+        own = [{**request, "unit": f"{request['unit']}-{request['ts']}"} for request in told]
         return converter(msgspec.json.Encoder().encode_lines(own))
 
     return convert
 
 
 @pytest.mark.slow
-def test_a_pipeline_that_counts_requests_for_units_breaks_the_bar() -> None:
+@pytest.mark.parametrize(
+    ("number", "simulate", "broken"),
+    [(9, requests.erring, "rolled back"), (10, requests.split, "paused for a mismatch")],
+)
+def test_a_pipeline_that_counts_requests_for_units_breaks_the_bar(
+    number: int, simulate: Callable[..., list[Claim]], broken: str
+) -> None:
+    (trap,) = (trap for trap in TRAPS if trap.number == number)
+    world = replace(trap.worlds[0], simulate=partial(simulate, converting=units_by_request))
+    found = findings(trap, world, FEW)
+    assert [one.passed for one in found if one.claim == broken] == [False]
+
+
+def test_all_24_traps_go_through_the_pipeline() -> None:
+    assert [trap.number for trap in TRAPS] == [trap.number for trap in registry.all_traps()]
+    assert {trap.number: trap.name for trap in TRAPS} == {
+        trap.number: trap.name for trap in registry.all_traps()
+    }
+    assert {trap.number for trap in TRAPS} == set(SHOWN)
+
+
+def test_the_section_keeps_its_place_and_the_others() -> None:
     (trap,) = (trap for trap in TRAPS if trap.number == 10)
-    (world,) = trap.worlds
-    few = replace(world, batch=FEW, short=FEW, replicates=FEW)
-
-    def broken(rng: np.random.Generator, replicates: int) -> list[Claim]:
-        return split(rng, replicates, converting=units_by_request)
-
-    claims = judged(trap, few, [run_batch(trap, replace(few, simulate=broken), 0)], short=True)
-    assert [claim.passed for claim in claims if claim.kind is Kind.OURS] == [False]
+    one = findings(
+        trap, replace(trap.worlds[0], simulate=lambda _rng, number: [ours("made up", [False] * number)]), 2
+    )
+    first, second = page.section(one), page.section([*one, *one])
+    policies = "<!-- policies: begin -->\npolicies\n<!-- policies: end -->\n"
+    begun = page.with_section(f"# Calibration\n\n{policies}", first)
+    assert begun.index("Through the whole pipeline") < begun.index("policies\n")
+    assert page.with_section(begun, second).count("<!-- pipeline: begin -->") == 1
+    assert page.with_section(begun, first) == begun
+    assert page.kept(begun).strip() == first.strip()

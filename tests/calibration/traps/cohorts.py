@@ -26,15 +26,15 @@ def _moved(rng: np.random.Generator, replicates: int) -> list[Claim]:
     found = [_moved_sums(rng) for _ in range(replicates)]
     careless, ours = (np.stack([pair[way] for pair in found], axis=1) for way in (0, 1))
     return [
-        wrong("moved users counted again, against leftovers", ever(_two_sided(careless)), strong=True),
-        *promised("(a) two-sided, one entry per user, mirrored homes", _two_sided(ours)),
+        wrong("moved users counted again, against leftovers", ever(two_sided(careless)), strong=True),
+        *promised("(a) two-sided, one entry per user, mirrored homes", two_sided(ours)),
     ]
 
 
-def _two_sided(sums: FloatArray) -> FloatArray:
+def two_sided(sums: FloatArray, *, planned: float = _MOVED_PLANNED) -> FloatArray:
     """Return log e from sums [power, replicate, look, stratum, arm]."""
     arms = [of_sums(*(power[..., arm] for power in sums)) for arm in (0, 1)]
-    return means.log_e_two_sided(means.contrast(*arms), planned_information=_MOVED_PLANNED)
+    return means.log_e_two_sided(means.contrast(*arms), planned_information=planned)
 
 
 def _moved_sums(rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
@@ -49,14 +49,24 @@ def _moved_sums(rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
     block = np.searchsorted(_SHARES, bucket % 0.5, side="right")
     since = _first(is_active & (np.arange(_PERIODS) >= _PERIODS_PER_STEP * block[:, None]))
     is_candidate = bucket < 0.5
-    moved = is_candidate & (since < _PERIODS)
-    leftover = (entry < _PERIODS) & ~(moved & (since == entry))
-    wrong_entry = np.concatenate([entry[leftover], since[moved]])
-    wrong_user = np.concatenate([np.flatnonzero(leftover), np.flatnonzero(moved)])
-    wrong_arm = np.repeat([0, 1], [leftover.sum(), moved.sum()])
-    careless = _entry_sums(outcome, wrong_user, wrong_entry, wrong_entry // _PERIODS_PER_STEP, wrong_arm)
+    user, period, arm = careless_entries(entry, np.where(is_candidate, since, _PERIODS), _PERIODS)
+    careless = _entry_sums(outcome, user, period, period // _PERIODS_PER_STEP, arm)
     own = np.flatnonzero(since < _PERIODS)
     return careless, _entry_sums(outcome, own, since[own], block[own], is_candidate[own].astype(np.int64))
+
+
+def careless_entries(entry: IntArray, since: IntArray, never: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the wrong way's entries (user, period, arm): at the first activity, and once more when moved.
+
+    `since` is when a user became the candidate's; a period of `never` has not come.
+    """
+    moved = since < never
+    leftover = (entry < never) & ~(moved & (since == entry))
+    return (
+        np.concatenate([np.flatnonzero(leftover), np.flatnonzero(moved)]),
+        np.concatenate([entry[leftover], since[moved]]),
+        np.repeat([0, 1], [leftover.sum(), moved.sum()]),
+    )
 
 
 def _first(is_active: BoolArray) -> IntArray:
@@ -68,7 +78,11 @@ def _entry_sums(
     outcome: FloatArray, user: IntArray, period: IntArray, stratum: IntArray, arm: IntArray
 ) -> FloatArray:
     """Return running sums of n, y, y² [power, look, stratum, arm] over the entries so far."""
-    value = outcome[user, period // _PERIODS_PER_STEP]
+    return running_sums(outcome[user, period // _PERIODS_PER_STEP], period, stratum, arm)
+
+
+def running_sums(value: FloatArray, period: IntArray, stratum: IntArray, arm: IntArray) -> FloatArray:
+    """Return running sums of n, y, y² [power, look, stratum, arm] over entries of these values."""
     cell = (period * _STEPS + stratum) * 2 + arm
     shape = (_PERIODS, _STEPS, 2)
     sums = [
@@ -86,15 +100,21 @@ def _sticky(rng: np.random.Generator, replicates: int, *, lasting: float) -> lis
     days = [own + spread * rng.standard_normal(shape) for _ in range(_DAYS)]
     per_day = np.stack([[day.sum(axis=-1), (day**2).sum(axis=-1)] for day in days], axis=-1)
     arms = [of_sums(np.full((replicates, _DAYS), shape[-1]), *per_day[:, :, arm]) for arm in (0, 1)]
-    nested = [
-        Moments.of(as_they_close(arm.n), as_they_close(arm.mean), as_they_close(arm.ss)) for arm in arms
-    ]
-    daily = means.log_e_two_sided(means.contrast(*nested), planned_information=_STICKY_USERS / 4 * _DAYS / 2)
+    daily = user_days(*arms, planned=_STICKY_USERS / 4 * _DAYS / 2)
     once = means.log_e_two_sided(_once(days[0]), planned_information=_STICKY_USERS / 8)
     return [
         wrong("user-days as units, a stratum per day", ever(daily), strong=lasting > 0.5),
         *promised("(a) two-sided, one contribution per user", once),
     ]
+
+
+def user_days(control: Moments, candidate: Moments, *, planned: float) -> FloatArray:
+    """Return the wrong way's log e: every user is a new unit on every day, and a day is a stratum."""
+    nested = [
+        Moments.of(as_they_close(arm.n), as_they_close(arm.mean), as_they_close(arm.ss))
+        for arm in (control, candidate)
+    ]
+    return means.log_e_two_sided(means.contrast(*nested), planned_information=planned)
 
 
 def _once(first_day: FloatArray) -> means.Contrast:

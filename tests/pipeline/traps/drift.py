@@ -72,8 +72,8 @@ TRAPS = (
         (
             World(
                 "pipeline: slower with every step",
-                "The median of all arms grows from 100 to 190 ms while the share grows from 1 to 50 %. No test "
-                "of latency against the baseline is built: ours is an absolute limit, which all arms keep.",
+                "The median of all arms grows from 100 to 190 ms while the share grows from 1 to 50 %. No "
+                "test of relative latency is built: ours is an absolute limit, which all arms keep.",
                 _drift,
                 batch=BATCH,
             ),

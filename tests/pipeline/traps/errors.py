@@ -25,7 +25,7 @@ _STOP_BAR: Final = float(bars.stop_bar(RISK.wrong_rollback))
 _USERS, _PERIODS, _PERIOD_US, _SHARE_BP = 400, 48, 10 * _MINUTE_US, 1_000
 _SHARE: Final = _SHARE_BP / 10_000
 _GOOD_EACH: Final = 2
-_PERIOD_LOOKS: Final = np.arange(4, _PERIODS + 1, 4) * _PERIOD_US
+_PERIOD_LOOKS: Final = np.arange(6, _PERIODS + 1, 6) * _PERIOD_US
 
 
 def _again_and_again(rng: np.random.Generator) -> Column:

@@ -66,7 +66,7 @@ _FLAT_RATE: Final = 0.15
 
 def _hourly(rng: np.random.Generator) -> Column:
     number = _HOURS * _PER_HOUR
-    policy = policy_of(rng, (_FEW_BP,), goal(_WINDOW_S))
+    policy = policy_of(rng, (_FEW_BP,), goal(_WINDOW_S, min_effect=1.0))
     who = people(policy, number)
     at_us = np.sort(rng.integers(1, _HOURS * _HOUR_S * SECOND_US, number))
     hits = np.flatnonzero(rng.random(number) < _FLAT_RATE)

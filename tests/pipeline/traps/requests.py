@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Final
 
 import numpy as np
@@ -38,9 +37,10 @@ def column(rng: np.random.Generator, metric: Metric) -> Column:
     return Column(who, Requests(unit, at_us, failed=failed))
 
 
-def _errors(rng: np.random.Generator, replicates: int) -> list[Claim]:
-    asked = errors(_WINDOW_S, margin=0.1, floor=0.001)
-    lived = live([column(rng, asked) for _ in range(replicates)], Schedule(_LOOKS))
+def erring(rng: np.random.Generator, replicates: int, *, converting: Converting = as_it_is) -> list[Claim]:
+    """Return the claims about errors; a test hands in a recorder that takes every request for a unit."""
+    asked = errors(_WINDOW_S, margin=0.01, floor=0.001)
+    lived = live([column(rng, asked) for _ in range(replicates)], Schedule(_LOOKS), converting=converting)
     failed = np.stack([_by_arm(sight, only_failed=True) for sight in lived.sights], axis=1)
     beta = events.log_e_greater(failed[1], failed[0], concentration=100)
     mixture = events.log_e_harm(failed[1][..., None], failed[0][..., None], share=[0.5])
@@ -53,7 +53,7 @@ def _errors(rng: np.random.Generator, replicates: int) -> list[Claim]:
 
 
 def split(rng: np.random.Generator, replicates: int, *, converting: Converting = as_it_is) -> list[Claim]:
-    """Return the claims about the split; a test hands in a recorder that takes every request for a unit."""
+    """Return the claims about the split; the same test hands in the same recorder."""
     columns = [column(rng, goal(_WINDOW_S)) for _ in range(replicates)]
     lived = live(columns, Schedule(_LOOKS), converting=converting)
     requests = np.stack([_by_arm(sight, only_failed=False) for sight in lived.sights], axis=-1)
@@ -76,15 +76,11 @@ TRAPS = (
     Trap(
         9,
         "errors counted per request",
-        (
-            World(
-                "pipeline: heavy users", f"{_SENTENCE}; a tenth of the requests fail.", _errors, batch=BATCH
-            ),
-        ),
+        (World("pipeline: heavy users", f"{_SENTENCE}; a tenth of the requests fail.", erring, batch=BATCH),),
     ),
     Trap(
         10,
         "sample ratio of requests",
-        (World("pipeline: heavy users", f"{_SENTENCE}.", partial(split), batch=BATCH),),
+        (World("pipeline: heavy users", f"{_SENTENCE}.", split, batch=BATCH),),
     ),
 )
