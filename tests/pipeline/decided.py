@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.calibration.trap import Claim, ours
+from tests.calibration.trap import Claim, ours, shown
 from tests.pipeline.lived import Lived
 from tests.pipeline.questions import MISMATCH_ALPHA, RISK
 
@@ -25,6 +25,14 @@ def not_rolled_back(lived: Lived) -> Claim:
 def not_mismatched(lived: Lived) -> Claim:
     """Return the claim that a split that holds is not called broken."""
     return ours("paused for a mismatch", lived.mismatched, alpha=MISMATCH_ALPHA)
+
+
+def goal_alone(lived: Lived) -> Claim:
+    """Return in how many the goal is proven at the last look: there something else keeps from a promotion."""
+    return shown(
+        "the goal is proven",
+        lived.each(lambda one: one.verdicts(one.experiment.policy.metrics[0].name)[-1].is_proven),
+    )
 
 
 def nothing_decided(lived: Lived) -> list[Claim]:

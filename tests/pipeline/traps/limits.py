@@ -12,7 +12,7 @@ from tests.calibration.trap import Claim, Trap, World, ever, wrong
 from tests.calibration.traps.slo_limits import binomial_p
 from tests.pipeline.answers import Answers, answers, is_violated
 from tests.pipeline.columns import SECOND_US, USUAL_US, Outcomes, People, Requests, people
-from tests.pipeline.decided import BATCH, not_promoted, not_rolled_back
+from tests.pipeline.decided import BATCH, goal_alone, not_promoted, not_rolled_back
 from tests.pipeline.lived import Column, Schedule, live
 from tests.pipeline.questions import SLOW_US, goal, limit, policy_of
 from tests.pipeline.sight import CANDIDATE
@@ -66,6 +66,7 @@ def _peeked(rng: np.random.Generator, replicates: int) -> list[Claim]:
         wrong("binomial p-value every five answers", fooled, strong=True),
         not_rolled_back(lived),
         not_promoted(lived),
+        goal_alone(lived),
     ]
 
 
@@ -93,7 +94,7 @@ def _few_are_slow(rng: np.random.Generator, replicates: int, *, is_violation: bo
         fooled = [is_violated(*one, _SHARE) for one in windows]
         return [wrong("(c) on unit-windows alone: violated", fooled), not_rolled_back(lived)]
     proven = [bool(ever(slo.log_e_compliance(*one, limit=_SHARE))) for one in windows]
-    return [wrong("(c) on unit-windows: kept", proven, strong=True), not_promoted(lived)]
+    return [wrong("(c) on unit-windows: kept", proven, strong=True), not_promoted(lived), goal_alone(lived)]
 
 
 _HEAVY: Final = 0.1
@@ -121,6 +122,7 @@ def _heavy_users(rng: np.random.Generator, replicates: int) -> list[Claim]:
         wrong("(c) on unit fractions alone: kept", fooled, strong=True),
         not_promoted(lived),
         not_rolled_back(lived),
+        goal_alone(lived),
     ]
 
 

@@ -20,6 +20,7 @@ _UNITS: Final = 1_000
 _RATE: Final = 0.2
 _ARRIVE_S, _WINDOW_S = 1_200, 60
 _LOOKS: Final = np.array([300, 600, 900, 1_200, 1_400]) * SECOND_US
+_OFTEN: Final = np.array([*range(60, _ARRIVE_S + 1, 60), 1_400]) * SECOND_US
 _PER_STEP: Final = 50
 _MOMENTS: Final = np.linspace(0, _ARRIVE_S, 5 * _PER_STEP + 1)[1:].astype(np.int64) * SECOND_US
 _FLAT: Final = (5_000,)
@@ -41,7 +42,7 @@ def _column(rng: np.random.Generator, weights_bp: tuple[int, ...], *, rate: floa
 
 
 def _peeking(rng: np.random.Generator, replicates: int) -> list[Claim]:
-    lived = live([_column(rng, _FLAT) for _ in range(replicates)], Schedule(_LOOKS))
+    lived = live([_column(rng, _FLAT) for _ in range(replicates)], Schedule(_OFTEN))
     units, hits = conversions(lived.sights, _MOMENTS)
     control, candidate = (shares(units[arm], hits[arm]) for arm in (0, 1))
     beyond = np.abs(unpooled_z(control, candidate)) > CRITICAL_Z[0.05]
@@ -53,7 +54,7 @@ def _peeking(rng: np.random.Generator, replicates: int) -> list[Claim]:
 
 
 def _split(rng: np.random.Generator, replicates: int) -> list[Claim]:
-    lived = live([_column(rng, _FLAT, rate=0.0) for _ in range(replicates)], Schedule(_LOOKS))
+    lived = live([_column(rng, _FLAT, rate=0.0) for _ in range(replicates)], Schedule(_OFTEN))
     units, _ = conversions(lived.sights, _MOMENTS)
     z = split_z(units[1], units[0] + units[1])
     claims = [
@@ -95,7 +96,7 @@ TRAPS = (
             World(
                 "pipeline: conversions",
                 "1,000 units come within 20 min, 20 % convert in both arms; a reader looks 250 times, the "
-                "product six times.",
+                "product 21 times.",
                 _peeking,
                 batch=BATCH,
             ),
@@ -107,7 +108,7 @@ TRAPS = (
         (
             World(
                 "pipeline: split",
-                "1,000 units fall to the arms by their buckets; 250 readings, six looks.",
+                "1,000 units fall to the arms by their buckets; 250 readings, 21 looks.",
                 _split,
                 batch=BATCH,
             ),

@@ -70,7 +70,7 @@ def _by_arm(sight: Sight, *, only_failed: bool) -> IntArray:
     )
 
 
-_SENTENCE: Final = "300 people, some of them with very many requests; 60 readings, six looks"
+_SENTENCE: Final = "300 people, some of them with very many requests; 60 readings, five looks"
 
 TRAPS = (
     Trap(
