@@ -17,6 +17,7 @@ RISK: Final = Risk()
 MISMATCH_ALPHA: Final = 0.001
 ERRORS: Final = "errors"
 SLOW: Final = "slow"
+SLOWER: Final = "slower"
 
 
 def goal(window_s: float, *, min_effect: float = 0.5) -> Metric:
@@ -53,11 +54,21 @@ def limit(window_s: float, *, share: float) -> Metric:
     )
 
 
+def slower(window_s: float, *, quantile: float, margin: float) -> Metric:
+    """Return the guardrail on answers slower than the baseline's; `level` is its quantile, then."""
+    return Metric(
+        *(SLOWER, Role.GUARDRAIL, Source.PROXY, MetricType.LATENCY, Direction.DECREASE, window_s),
+        quantile=quantile,
+        margin=margin,
+    )
+
+
 def policy_of(
     rng: np.random.Generator, weights_bp: tuple[int, ...], *metrics: Metric, level: float | Level = 0.2
 ) -> Policy:
     """Return a policy whose name, route, salt and goal are drawn: no two have the same buckets."""
     name = f"trap-{rng.integers(2**48):012x}"
+    expected = level if isinstance(level, Level) else Level(level)
     return replace(
         POLICY,
         name=name,
@@ -66,6 +77,6 @@ def policy_of(
         metrics=tuple(replace(one, name=name) if one.source is Source.OUTCOMES else one for one in metrics),
         steps=tuple(Step(weight, Hold()) for weight in weights_bp),
         resilience=Resilience(falls_back=False),
-        expect=Expect(levels={name: level if isinstance(level, Level) else Level(level)}),
+        expect=Expect(levels=dict.fromkeys((name, SLOWER), expected)),
         risk=RISK,
     )

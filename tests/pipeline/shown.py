@@ -21,7 +21,7 @@ SHOWN: Final[Mapping[int, str]] = {
     13: "a limit exactly met is neither violated nor proven kept; the goal is so good that it alone decides",
     14: "the steps share one process, so five steps spend one alpha",
     15: "no policy can ask for more than one window of a unit; 100,000 ticks are reported as sums of many",
-    16: "relative latency has no evidence of its own yet: ours is an absolute limit, which all arms keep",
+    16: "answers are held against a frozen quantile beside the control of the same steps",
     17: "a limit that a few slow people meet exactly is not violated",
     18: "and it is not proven kept either, before the slow people have shown up",
     19: "minutes in which the baseline breaks the limit too are left out for everybody",
