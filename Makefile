@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test quick check lint format-check ruff types floors format demo bench calibrate nulls faults chaos fuzz peers docs lock clean
+.PHONY: help setup prometheus test quick check lint format-check ruff types floors format demo bench calibrate nulls faults chaos fuzz peers docs lock clean
 
 help: ## List what can be run (this text)
 	@echo "Usage: make TARGET [PYTHON=python3.12] [ARGS=\"…\"]"
@@ -18,6 +18,10 @@ help: ## List what can be run (this text)
 
 setup: ## Make .venv from requirements.lock (every other target does it when needed)
 	@scripts/set_up.sh
+	@if [ "$$CI" = true ]; then scripts/prometheus.sh; fi
+
+prometheus: ## Put a Prometheus server for the tests into .cache (without it they say what they skipped)
+	@scripts/prometheus.sh
 
 test: setup ## Run every test, in parallel and in random order
 	@$(PY) -m pytest $(ARGS)

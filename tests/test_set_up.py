@@ -57,12 +57,12 @@ class Checkout:
         file.touch()
         return file
 
-    def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def make(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         """Run make with only our tools."""
         return subprocess.run(
             [shutil.which("make") or "make", *arguments],
             cwd=self.folder,
-            env={**environment(self.folder), "PATH": str(self.bin)},
+            env={**environment(self.folder, CI=""), "PATH": str(self.bin), **changes},
             capture_output=True,
             encoding="utf-8",
             timeout=60,
@@ -198,13 +198,24 @@ def test_two_at_once_install_once(checkout: Checkout) -> None:
         subprocess.Popen(
             [shutil.which("make") or "make", "setup"],
             cwd=checkout.folder,
-            env={**environment(checkout.folder), "PATH": str(checkout.bin)},
+            env={**environment(checkout.folder, CI=""), "PATH": str(checkout.bin)},
             stderr=subprocess.DEVNULL,
         )
         for _ in range(2)
     ]
     assert [process.wait(timeout=60) for process in both] == [0, 0]
     assert checkout.installed == ["packages", "project"]
+
+
+def test_only_ci_is_given_a_metrics_server(checkout: Checkout) -> None:
+    """Elsewhere the tests that need one say so, and `make prometheus` brings it."""
+    checkout.python("3.11")
+    script = checkout.folder / "scripts" / "prometheus.sh"
+    script.write_text("#!/bin/sh\necho brought\n")
+    script.chmod(0o755)
+    assert checkout.make("setup").stdout == ""
+    assert checkout.make("setup", CI="true").stdout == "brought\n"
+    assert checkout.make("prometheus").stdout == "brought\n"
 
 
 def test_help_needs_nothing(checkout: Checkout) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from rollout.cli.settings import described
 from rollout.controller import naming
 from rollout.errors import WrongSettings
 from rollout.settings.reading import ACTION_VARIABLES, MAXIMUM_FILE_BYTES, Source, load, variable
-from rollout.settings.settings import LogLevel, Settings
+from rollout.settings.settings import HIDDEN, LogLevel, Settings
 from tests.domain.scenes import EXPERIMENT
 
 Setter = Callable[..., None]
@@ -158,3 +159,27 @@ def test_files_by_name_are_json_in_a_variable(variables: Setter) -> None:
     variables(ROLLOUT_CA_FILES="internal=/ca.pem")
     (said,) = complaints({})
     assert said.startswith("ROLLOUT_CA_FILES: not JSON; write it as: {")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("prometheus:9090", "ftp://prometheus", "http://", "http://ann:pw@prometheus", "http://p/?a=b"),
+        *("http://p/#a", "http://p\n:1"),
+    ],
+)
+def test_a_servers_address_holds_no_secret_and_no_query(url: str) -> None:
+    (complaint,) = complaints({"prometheus_url": url})
+    assert complaint.startswith(
+        "--prometheus-url: must be http:// or https://, a host, and no user, password"
+    )
+    assert "pw" not in complaint.partition("(got ")[2]
+
+
+def test_a_servers_headers_are_read_and_hidden(variables: Setter) -> None:
+    variables(ROLLOUT_PROMETHEUS_URL="https://p.example.org/a/", ROLLOUT_PROMETHEUS_HEADERS='{"X-Org": "s3"}')
+    loaded = load(Settings, {})
+    assert loaded.values.prometheus_url == "https://p.example.org/a"
+    assert loaded.values.prometheus_headers["X-Org"].get_secret_value() == "s3"
+    (row,) = [row for row in described(loaded) if row["name"] == "prometheus_headers"]
+    assert row["value"] == HIDDEN

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rollout.domain.assignment import Placement
+from rollout.domain.evidence import Evidence, nothing_known
 from rollout.domain.experiment import ENDED, Experiment, JobState, Phase
 from rollout.domain.history import Entry
 from rollout.domain.policy import LocalCommand, Policy
 from rollout.errors import Problem, RequestRefused, Stop
-from rollout.ports import Published, Standing, Unread
+from rollout.ports import Observed, Published, Standing, Unread
+from rollout.prometheus.client import Answer
+from rollout.prometheus.queries import Asking, Measured
 
 
 class MemoryLedger:
@@ -145,3 +148,45 @@ class Inline:
 
     def finish(self, _within_s: float) -> bool:
         return True
+
+
+class MemoryEvidence:
+    """Evidence of runs as a test told it; of any other run nothing is known."""
+
+    def __init__(self) -> None:
+        self.failure: Exception | None = None
+        self._told: dict[str, Evidence] = {}
+
+    def tell(self, uid: str, evidence: Evidence) -> None:
+        self._told[uid] = evidence
+
+    def observe(self, experiment: Experiment, now_us: int) -> Observed:
+        del now_us  # a fake's evidence does not age
+        if self.failure is not None:
+            raise self.failure
+        return Observed(self._told.get(experiment.uid) or nothing_known(experiment.policy))
+
+
+class MemoryMetrics:
+    """A metrics server with the values that a test wrote down, by query and second."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, dict[float, float]] = {}
+        self.problem: Problem | None = None
+        """What is wrong while it measures nothing."""
+        self.asked: list[Asking] = []
+        self.may_answer: threading.Event | None = None
+        """What every answer waits for, if set."""
+
+    def ask(self, askings: Sequence[Asking]) -> tuple[Answer, ...]:
+        self.asked += askings
+        if self.may_answer is not None:
+            self.may_answer.wait(60)
+        return tuple(self._answer(one) for one in askings)
+
+    def _answer(self, asking: Asking) -> Answer:
+        if self.problem is not None:
+            return Answer(None, self.problem)
+        known = {round(at * 1_000): value for at, value in self.values.get(asking.query, {}).items()}
+        found = {at: known[at] for at in asking.times if at in known}
+        return Answer(Measured(found, asking.times[-1]))

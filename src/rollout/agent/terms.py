@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from rollout.agent.names import Named
 from rollout.api.allowance import Reporting
 from rollout.lake.keeping import Keeping
+from rollout.prometheus.server import Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +17,5 @@ class Terms:
     reporting: Reporting = field(default_factory=Reporting)
     keeping: Keeping = field(default_factory=Keeping)
     named: Named = field(default_factory=Named)
+    metrics: Server | None = None
+    """The metrics server that a control plane polls."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rollout.agent.terms import Terms
+    from rollout.prometheus.server import Server
     from rollout.settings.settings import Settings
 
 
@@ -26,6 +27,21 @@ def terms_in(settings: "Settings") -> "Terms":
         accounts_memory=settings.evidence_memory_mib * MIB,
         counted_rows=settings.counted_rows_limit,
     )
-    return Terms(
-        reporting, keeping, Named(settings.ca_files, settings.credential_files, settings.public_ca_file)
+    named = Named(settings.ca_files, settings.credential_files, settings.public_ca_file)
+    return Terms(reporting, keeping, named, _metrics(settings))
+
+
+def _metrics(settings: "Settings") -> "Server | None":
+    from rollout.prometheus.server import Server
+
+    if settings.prometheus_url is None:
+        return None
+    token, file = settings.prometheus_token, settings.prometheus_token_file
+    return Server(
+        url=settings.prometheus_url,
+        timeout_s=settings.prometheus_timeout_s,
+        token=None if token is None else token.get_secret_value(),
+        token_file=file and file.expanduser(),
+        headers={name: value.get_secret_value() for name, value in settings.prometheus_headers.items()},
+        ca_file=settings.prometheus_ca_file and settings.prometheus_ca_file.expanduser(),
     )

@@ -47,7 +47,7 @@ class Beside(Generic[Answer]):
     def newest(self, uid: str, fits: Hashable, ask: Callable[[], Answer], now_us: int) -> Heard[Answer]:
         """Have the question asked unless one is open, and return the newest answer to the same `fits`."""
         slot, is_new = self._opened(uid, now_us)
-        if is_new and not self._workers.begin(f"lake-{uid}", lambda: self._carry_out(slot, fits, ask)):
+        if is_new and not self._workers.begin(f"beside-{uid}", lambda: self._carry_out(slot, fits, ask)):
             self._close(slot)
         with self._changed:
             self._changed.wait_for(lambda: not slot.is_open, self._wait_s)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from rollout.domain.metric import Role
+from rollout.domain.promql import names_an_arm
 from rollout.policyfile.draft import Draft
 from rollout.policyfile.finding import Complaint, Path, Severity
 from rollout.policyfile.leaves import Fallback
@@ -129,6 +130,17 @@ def _short_of_a_week(draft: Draft) -> Iterator[Complaint]:
         )
 
 
+def _asks_for_all(draft: Draft) -> Iterator[Complaint]:
+    """Warn of a query that names no candidate: it has one answer for all of them."""
+    for index, metric in draft.metrics:
+        if isinstance(metric, Threshold) and len(draft.candidates) > 1 and not names_an_arm(metric.query):
+            yield _warning(
+                (*METRICS, index, "query"),
+                "asks the same for every candidate, so one that breaks the bound stops all",
+                'name the candidate, such as {version="{{arm.version}}"}',
+            )
+
+
 def _same_address(draft: Draft) -> Iterator[Complaint]:
     for path, candidate in draft.candidates:
         if draft.baseline and draft.baseline.url == candidate.url:
@@ -189,6 +201,7 @@ CHECKS: Final[tuple[Callable[[Draft], Iterator[Complaint]], ...]] = (
     _errors_unwatched,
     _unreachable_limits,
     _short_of_a_week,
+    _asks_for_all,
     _same_address,
     _secrets,
     _idle,

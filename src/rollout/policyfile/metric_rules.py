@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rollout.domain.metric import Direction, Role
+from rollout.domain.promql import mistakes
 from rollout.errors import nearest
 from rollout.policyfile.draft import Draft
 from rollout.policyfile.finding import Complaint, Path, did_you_mean
@@ -121,6 +122,8 @@ def _threshold(metric: Threshold, path: Path) -> Iterator[Complaint]:
         yield Complaint((*path, "failureLimit"), "must be from 1 to 1000 polls")
     if metric.interval < 1:
         yield Complaint((*path, "interval"), "must be at least 1s")
+    for what, remedy in mistakes(metric.query):
+        yield Complaint((*path, "query"), what, remedy)
 
 
 def windows(draft: Draft) -> Iterator[Complaint]:

@@ -178,7 +178,8 @@ class Threshold(Shape):
         MetricType.THRESHOLD, description="Left out, it is this one."
     )
     query: Text = Field(
-        description="What is asked; the answer must be one number.", examples=["max(gpu_busy_share)"]
+        description="What is asked, with templates such as `{{arm.version}}`; it must give one number.",
+        examples=["max(gpu_busy_share{version='{{arm.version}}'})"],
     )
     max: Bound | None = Field(None, description="The most that it may be; an slo needs this or `min`.")
     min: Bound | None = Field(None, description="The least that it may be.")

@@ -8,16 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rollout.domain.metric import Metric, MetricType
 from rollout.domain.policy import Policy, WorkflowCall
-
-
-def _has(policy: Policy, asks: Callable[[Metric], bool]) -> bool:
-    return any(asks(metric) for metric in policy.metrics)
-
-
-def _has_type(policy: Policy, kind: MetricType) -> bool:
-    return _has(policy, lambda metric: metric.type is kind)
 
 
 def _calls_workflows(policy: Policy) -> bool:
@@ -25,7 +16,6 @@ def _calls_workflows(policy: Policy) -> bool:
 
 
 UNBUILT: Final[tuple[tuple[str, Callable[[Policy], bool]], ...]] = (
-    ("metrics from prometheus", lambda policy: _has_type(policy, MetricType.THRESHOLD)),
     ("mirror steps", lambda policy: bool(policy.mirror_steps)),
     ("warmup", lambda policy: any(stage.warmup_s > 0 for stage in policy.stages)),
     ("approve steps", lambda policy: bool(policy.approvers)),

@@ -29,6 +29,9 @@ SERVICE_LINK = re.compile(
     r"ROLLOUT(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
 
+# In an address, before its host: somebody's name and password.
+_PASSWORD = re.compile(r"//[^/\s]*@")
+
 # How pydantic-settings names the field of a value that is no JSON.
 _FIELD = re.compile(r'field "(?P<name>[a-z_]+)"')
 
@@ -174,7 +177,7 @@ def _place(name: str, source: Source, file: Path | None) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = _PASSWORD.sub("//…@", repr(value))
     return text if len(text) <= MAXIMUM_SHOWN_CHARACTERS else f"{text[:MAXIMUM_SHOWN_CHARACTERS]}…"
 
 

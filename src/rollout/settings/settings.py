@@ -4,6 +4,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -56,6 +57,15 @@ def _check_correlation_id(value: str) -> str:
     return value
 
 
+def _check_server_address(value: str) -> str:
+    parts = urlsplit(value)
+    is_plain = parts.username is None and parts.password is None and not parts.query and not parts.fragment
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not is_plain or not value.isprintable():
+        raise ValueError("must be http:// or https://, a host, and no user, password, query or fragment")
+    return value.rstrip("/")
+
+
+ServerAddress = Annotated[str, AfterValidator(_check_server_address)]
 Folded = BeforeValidator(_fold)
 CorrelationId = Annotated[str, AfterValidator(_check_correlation_id)]
 
@@ -117,6 +127,31 @@ class Settings(BaseSettings):
     )
     outcome_burst: float = Field(
         200_000.0, ge=1, le=1e9, description="How many it may report at once, after a silence."
+    )
+    prometheus_url: ServerAddress | None = Field(
+        None,
+        description="The Prometheus server that policies poll, such as `https://prometheus.example.org`; "
+        "unset, a policy that polls is refused at its start.",
+    )
+    prometheus_timeout_s: float = Field(
+        5.0,
+        ge=0.1,
+        le=60,
+        description="How long everything together may take that one experiment asks it at one time.",
+    )
+    prometheus_token: SecretStr | None = Field(
+        None, description="The bearer token that it asks for; it wins over `prometheus_token_file`."
+    )
+    prometheus_token_file: Path | None = Field(
+        None, description="The file that holds the token; it is read at every asking."
+    )
+    prometheus_headers: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description="Headers that it is sent, such as `X-Scope-OrgID`; they count as secrets.",
+    )
+    prometheus_ca_file: Path | None = Field(
+        None,
+        description="The PEM file that vouches for its `https` address; unset means this machine's own.",
     )
     ca_files: dict[str, Path] = Field(
         default_factory=dict,

@@ -33,6 +33,7 @@ from rollout.commands.jobs import LocalCommands
 from rollout.controller.loop import Loop
 from rollout.controller.reconcile import Passing, Reconciler, World, pass_by
 from rollout.controller.sights import Sight, Sights
+from rollout.controller.sources import BothSources
 from rollout.domain.assignment import Placement
 from rollout.domain.experiment import ENDED, Experiment
 from rollout.domain.judge import Patience, judge
@@ -44,6 +45,7 @@ from rollout.errors import Problem, ProxyFailed, WrongTraffic
 from rollout.fleet.fleet import Fleet
 from rollout.intake.evidence import RecordedEvidence
 from rollout.intake.intake import Intake
+from rollout.intake.polled import PolledEvidence
 from rollout.intake.rebuilding import Rebuilding
 from rollout.intake.retiring import Retiring
 from rollout.lake.accounts.books import Books
@@ -53,6 +55,8 @@ from rollout.lake.units import UnitHash
 from rollout.policyfile.digest import digest
 from rollout.policyfile.reading import read_bytes
 from rollout.ports import EvidenceSource, Ledger, Unread
+from rollout.prometheus.client import Prometheus
+from rollout.prometheus.server import Server, unset_address
 from rollout.render.pages import page
 from rollout.store.counts import Counts
 from rollout.store.database import Database
@@ -115,16 +119,19 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
         held.callback(spool.close)
         memory = terms.keeping.accounts_memory
         books = Books(_lake_folder(place), cursors=counts.cursors, memory=memory)
-        evidence = RecordedEvidence(counts, books, patience=patience)
-        held.callback(evidence.finish, STOPS_WITHIN_S)
-        sights = Sights()
+        recorded = RecordedEvidence(counts, books, patience=patience)
+        held.callback(recorded.finish, STOPS_WITHIN_S)
+        polled = PolledEvidence(None if terms.metrics is None else Prometheus(terms.metrics))
+        held.callback(polled.finish, STOPS_WITHIN_S)
+        evidence, sights = BothSources(recorded, polled), Sights()
         loop = _loop(place, ledger, evidence, fleet, passing=passing, sights=sights)
         allowance = Allowance(terms.reporting.per_s, terms.reporting.burst, now_s=time.monotonic)
         asked = Remembered(partial(_wanted, ledger), now_s=time.monotonic)
         door = Door(hashing, spool, asked, now_us, allowance)
         intake = Intake(_lake_folder(place), counts, now_us=now_us, failing=loop.hurry)
         allowed = bearer([token])
-        desk = _desk(ledger, loop, fleet, names, partial(_sight, sights, evidence, patience))
+        refuse = partial(refuse_unservable, names, terms.metrics)
+        desk = _desk(ledger, loop, fleet, refuse, partial(_sight, sights, evidence, patience))
         application = create_app(
             [
                 experiments_router(desk, allowed),
@@ -152,7 +159,7 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
         )
         held.enter_context(joined(node, plane))
         retention = Retention(
-            terms.keeping, lambda: oldest_needed_us(ledger.served()), partial(_sum_up, ledger, evidence)
+            terms.keeping, lambda: oldest_needed_us(ledger.served()), partial(_sum_up, ledger, recorded)
         )
         compactor = Compactor(_lake_folder(place), counts.cursors, now_s=time.time, retention=retention)
         ending = threading.Event()
@@ -183,11 +190,15 @@ def _sight(sights: Sights, evidence: EvidenceSource, patience: Patience, experim
 
 
 def _desk(
-    ledger: SqlLedger, loop: Loop, fleet: Fleet, names: Names, sight: Callable[[Experiment], Sight]
+    ledger: SqlLedger,
+    loop: Loop,
+    fleet: Fleet,
+    refuse: Callable[[Sequence[Placement]], None],
+    sight: Callable[[Experiment], Sight],
 ) -> Desk:
     tools = Tools(
         read=read_bytes,
-        refuse_impossible=partial(_refuse_impossible, names),
+        refuse_impossible=refuse,
         render=page,
         is_live=fleet.serves,
         recorded=loop.wake,
@@ -198,10 +209,11 @@ def _desk(
     return Desk(ledger, tools)
 
 
-def _refuse_impossible(names: Names, placements: Sequence[Placement]) -> None:
-    """Raise for what no proxy can do, and for a new policy that names what this machine does not know."""
+def refuse_unservable(names: Names, metrics: Server | None, placements: Sequence[Placement]) -> None:
+    """Raise for what no proxy can do, and for a new policy that needs what this machine does not know."""
     refuse_impossible(placements)
-    unknown = tuple(unknown_names(placements[-1].policy, names.upstreams))
+    policy = placements[-1].policy
+    unknown = (*unknown_names(policy, names.upstreams), *unset_address(policy, metrics))
     if unknown:
         raise WrongTraffic(*unknown)
 
