@@ -58,8 +58,8 @@ def metrics(experiment: "ExperimentAnswer") -> list[dict[str, str]]:
             "metric": _named(verdict),
             "role": verdict.role or "required",
             "finding": verdict.finding,
-            "proof": words.percent(verdict.proof),
-            "harm": words.percent(verdict.harm),
+            "proof": words.ABSENT if _is_polled(verdict) else words.percent(verdict.proof),
+            "harm": words.ABSENT if _is_polled(verdict) else words.percent(verdict.harm),
             "estimate": words.estimate(verdict),
             "interval": words.interval(verdict),
         }
@@ -127,12 +127,17 @@ def _table(experiment: "ExperimentAnswer", *, plain: bool) -> Table:
             Text(printable(_named(verdict))),
             Text(verdict.role or "required"),
             Text(verdict.finding, style=FINDING_STYLES.get(verdict.finding, "")),
-            _bar(verdict.proof, "green", plain=plain),
-            _bar(verdict.harm, "red", plain=plain),
+            Text(words.ABSENT) if _is_polled(verdict) else _bar(verdict.proof, "green", plain=plain),
+            Text(words.ABSENT) if _is_polled(verdict) else _bar(verdict.harm, "red", plain=plain),
             Text(words.estimate(verdict)),
             Text(_interval(verdict)),
         )
     return table
+
+
+def _is_polled(verdict: "VerdictAnswer") -> bool:
+    """Return whether polls in a row decide: there is no proof that grows."""
+    return verdict.scale.value == "value"
 
 
 def _bar(part: float, style: str, *, plain: bool) -> Text:
@@ -141,7 +146,7 @@ def _bar(part: float, style: str, *, plain: bool) -> Text:
 
 def _interval(verdict: "VerdictAnswer") -> str:
     """Write the interval, and the limit that it is to be compared with."""
-    limit = "" if verdict.limit is None else f"  (limit {words.share(verdict.limit)})"
+    limit = "" if verdict.limit is None else f"  (limit {words.limit(verdict)})"
     return f"{words.interval(verdict)}{limit}"
 
 

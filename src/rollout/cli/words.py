@@ -21,6 +21,14 @@ PAIR = 2
 """One control and one candidate, which needs no number."""
 
 
+POLLED = {
+    "safe": "its last polls all kept it",
+    "harmed": "its polls broke it one after another",
+    "unclear": "its last polls do not agree, or measured nothing",
+}
+"""What a finding means where polls decide."""
+
+
 def moment(at: datetime) -> str:
     """Write a moment to the second, in UTC."""
     return f"{at:%Y-%m-%d %H:%M:%S}"
@@ -111,6 +119,11 @@ def estimate(verdict: "VerdictAnswer") -> str:
     return ABSENT if verdict.estimate is None else _number(verdict, verdict.estimate)
 
 
+def limit(verdict: "VerdictAnswer") -> str:
+    """Write what a verdict's estimate must keep by itself."""
+    return ABSENT if verdict.limit is None else _number(verdict, verdict.limit)
+
+
 def interval(verdict: "VerdictAnswer") -> str:
     """Write a verdict's interval, or where it is open."""
     if verdict.interval is None:
@@ -137,18 +150,28 @@ def verdict_sentence(verdict: "VerdictAnswer") -> str:
     return f"{named} is {verdict.finding}: {', '.join(_clauses(verdict))}"
 
 
+def _absence(verdict: "VerdictAnswer") -> str:
+    """Say that there is nothing to read, and whether there should be."""
+    if verdict.scale.value == "value":
+        return "nothing was measured yet" if verdict.is_immature else "its last polls measured nothing"
+    return "no window can have closed yet" if verdict.is_immature else "not measured"
+
+
 def _clauses(verdict: "VerdictAnswer") -> Iterable[str]:
     if verdict.why is not None:
         yield verdict.why
     if verdict.estimate is None:
         if verdict.why is None:
-            yield "no window can have closed yet" if verdict.is_immature else "not measured"
+            yield _absence(verdict)
         return
-    limit = verdict.limit
     if verdict.scale.value == "value":
-        yield f"{estimate(verdict)} when last polled, with a bound of {limit:g}"
+        bound = "" if verdict.limit is None else f", with a bound of {limit(verdict)}"
+        yield f"{estimate(verdict)} when last polled{bound}"
+        if bound and verdict.finding in POLLED:
+            yield POLLED[verdict.finding]
         return
-    about = "against the control" if limit is None else f"of requests miss it, at most {share(limit)} may"
+    may = f"of requests miss it, at most {limit(verdict)} may"
+    about = "against the control" if verdict.limit is None else may
     yield f"{estimate(verdict)} {about}"
     if verdict.interval is not None:
         yield f"interval {interval(verdict)}"
