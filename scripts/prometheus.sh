@@ -1,5 +1,5 @@
 #!/bin/sh
-# Put a Prometheus server for the tests into .cache/prometheus; do nothing when it is there already.
+# Put a Prometheus server for the tests into .cache/prometheus; do nothing where there is one already.
 #
 # The Debian package is only unpacked: it needs no root, installs nothing, and no service is ever started.
 set -eu
@@ -13,7 +13,8 @@ stop() {
 }
 
 ready() {
-    [ -x $folder/prometheus ] && [ -x $folder/promtool ]
+    { [ -x $folder/prometheus ] && [ -x $folder/promtool ]; } ||
+        { command -v prometheus >/dev/null 2>&1 && command -v promtool >/dev/null 2>&1; }
 }
 
 # The lists of packages in a folder of ours: whoever has no root can renew those too.
@@ -29,8 +30,14 @@ download() {
 }
 
 if ready; then exit 0; fi
-command -v apt-get >/dev/null 2>&1 && command -v dpkg-deb >/dev/null 2>&1 ||
-    stop "no apt-get here: install Prometheus and promtool so that both are on the PATH (macOS: brew install prometheus)"
+if ! { command -v apt-get && command -v dpkg-deb; } >/dev/null 2>&1; then
+    if command -v brew >/dev/null 2>&1; then
+        echo "Installing Prometheus for the tests (once) …" >&2
+        brew install --quiet prometheus >&2 || stop "Homebrew cannot install Prometheus: the lines above say why"
+        exit 0
+    fi
+    stop "neither apt-get nor Homebrew here: install Prometheus so that prometheus and promtool are on the PATH"
+fi
 
 mkdir -p .cache
 work=$(mktemp -d "$(pwd -P)/.cache/prometheus.XXXXXX")
@@ -42,9 +49,9 @@ if ! download; then
     tail -n 5 "$work/log" >&2
     stop "Prometheus cannot be downloaded: check the network and apt's sources, then run: make prometheus"
 fi
-dpkg-deb -x "$work"/prometheus_*.deb "$work/unpacked"
+dpkg-deb -x "$work"/prometheus_*.deb "$work/unpacked" || stop "the package cannot be unpacked: is the disk full?"
 mkdir "$work/ready"
 mv "$work/unpacked/usr/bin/prometheus" "$work/unpacked/usr/bin/promtool" "$work/ready"
-"$work/ready/prometheus" --version >/dev/null 2>&1 || stop "the Prometheus of this system's packages does not run here"
-# Two at once: the second finds the folder there, and its own copy goes.
-mv -T "$work/ready" $folder 2>/dev/null || ready || { rm -rf $folder && mv "$work/ready" $folder; }
+"$work/ready/prometheus" --version >/dev/null 2>&1 || stop "this system's Prometheus package does not run here"
+# Of two at once the second finds the folder there, and its own copy goes.
+mv -T "$work/ready" $folder 2>/dev/null || ready || stop "$folder is in the way: delete it, then run: make prometheus"
