@@ -17,7 +17,9 @@ FRESH = ("label_replace(", "time()")
 
 
 @contextmanager
-def serving(answering: Answering, heads: list[str] | None = None) -> Iterator[str]:
+def serving(
+    answering: Answering, heads: list[str] | None = None, *, is_listening: bool = True
+) -> Iterator[str]:
     """Yield the address of a server that answers every connection in a thread of its own."""
     listener, over = socket.create_server(("127.0.0.1", 0)), threading.Event()
     threads: list[threading.Thread] = []
@@ -35,7 +37,7 @@ def serving(answering: Answering, heads: list[str] | None = None) -> Iterator[st
     def answer(connection: socket.socket) -> None:
         # Whoever asked may have left: that is the point of most of these.
         with connection, suppress(OSError):
-            head = _head(connection)
+            head = _head(connection) if is_listening else ""
             if heads is not None:
                 heads.append(head)
             answering(connection, _query(head), over)
@@ -61,7 +63,8 @@ def _head(connection: socket.socket) -> str:
 
 
 def _query(head: str) -> str:
-    return parse_qs(urlsplit(head.split(" ", 2)[1]).query).get("query", [""])[0]
+    _, _, target = head.partition(" ")
+    return parse_qs(urlsplit(target.partition(" ")[0]).query).get("query", [""])[0]
 
 
 def http(body: bytes, status: str = "200 OK", headers: str = "") -> bytes:
@@ -146,3 +149,10 @@ def hangs_up(_connection: socket.socket, _query: str, _over: threading.Event) ->
 
 def garbage(connection: socket.socket, _query: str, _over: threading.Event) -> None:
     connection.sendall(bytes(range(256)) * 16)
+
+
+def drips_handshake(connection: socket.socket, _query: str, over: threading.Event) -> None:
+    """Begin a message of a TLS handshake, and send one byte of it at a time."""
+    connection.sendall(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03")
+    while not over.wait(EVERY_S):
+        connection.sendall(b"x")

@@ -47,6 +47,13 @@ def test_a_server_that_keeps_a_connection_is_left_at_the_deadline(answering: bro
         assert "it has not answered within 0.3 s; see whether it is overloaded" in said(url, timeout_s=0.3)
 
 
+@pytest.mark.parametrize("answering", [broken.silent, broken.drips_handshake], ids=lambda one: one.__name__)
+def test_a_server_that_never_shakes_hands_is_left_too(answering: broken.Answering) -> None:
+    with serving(answering, is_listening=False) as url:
+        secure = url.replace("http://", "https://")
+        assert "it has not answered within 0.3 s" in said(secure, timeout_s=0.3)
+
+
 def test_a_server_that_never_accepts_is_left_too() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from rollout.intake.polled import PolledEvidence
 from rollout.prometheus.client import Prometheus
 from rollout.prometheus.server import Server
 from tests.contracts.evidence import EvidenceContract, Seen
+from tests.envoy.certificates import Authority
 from tests.prometheus import broken
 from tests.prometheus.broken import serving
 from tests.prometheus.real import Samples, running
@@ -164,3 +167,23 @@ def test_a_server_with_another_time_measures_nothing(url: str, ahead_s: float, f
     assert polls(source, polling(query("calm")), 33) == found
     said = told(source, polling(query("calm")), 33)
     assert ("its clock and ours differ by 60 s, and at most 5 s are allowed" in said) == (found == "--")
+
+
+def test_an_https_address_is_believed_by_its_own_authority_only(tmp_path: Path) -> None:
+    ours, others = (Authority(tmp_path / name) for name in ("ours", "others"))
+    pair = ours.certificate("IP:127.0.0.1")
+    web = tmp_path / "web.yml"
+    web.write_text(json.dumps({"tls_server_config": {"cert_file": str(pair), "key_file": str(pair)}}))
+    with running(tmp_path, SERIES, options=[f"--web.config.file={web}"]) as plain:
+        url = plain.replace("http://", "https://")
+        believed = Prometheus(Server(url, timeout_s=30.0, ca_file=ours.file))
+        assert polls(PolledEvidence(believed, workers=Inline()), polling(query("calm")), 33) == "ggb"
+        for server in (Server(url, timeout_s=30.0, ca_file=others.file), Server(url, timeout_s=30.0)):
+            doubted = PolledEvidence(Prometheus(server), workers=Inline())
+            said = told(doubted, polling(query("calm")), 33)
+            assert "it cannot be reached: TLS: certificate verify failed" in said
+        assert "Prometheus" in told(
+            PolledEvidence(Prometheus(Server(plain, timeout_s=30.0)), workers=Inline()),
+            polling(query("calm")),
+            33,
+        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -123,15 +124,8 @@ def evidence(question: Question, found: Measured, now_us: int) -> PollEvidence |
 
 def _asking(experiment: Experiment, arm: int, metric: Metric, now_us: int) -> Asking:
     policy = experiment.policy
-    query = filled(
-        metric.query or "",
-        {
-            "arm.name": arm_name(arm),
-            "arm.version": policy.candidates[arm - 1].version,
-            "baseline.version": policy.baseline.version,
-            "policy.name": policy.name,
-        },
-    )
+    version, baseline = policy.candidates[arm - 1].version, policy.baseline.version
+    query = _query(metric.query or "", arm_name(arm), version, baseline, policy.name)
     interval_ms = max(round((metric.interval_s or 1.0) * 1_000), 1_000)
     begin_ms = -(-_begin_us(experiment) // 1_000)
     due_ms = now_us // 1_000 - min(SETTLE_MS, interval_ms // 4)
@@ -139,6 +133,13 @@ def _asking(experiment: Experiment, arm: int, metric: Metric, now_us: int) -> As
     oldest = max(newest - TIMES_KEPT * (metric.failure_limit or 1) + 1, 1)
     times = tuple(begin_ms + number * interval_ms for number in range(oldest, newest + 1))
     return Asking(query, times, interval_ms)
+
+
+@lru_cache(maxsize=10_000)
+def _query(text: str, arm: str, version: str, baseline: str, policy: str) -> str:
+    """Return a query as it is asked: every look asks for the same few."""
+    variables = {"arm.name": arm, "arm.version": version, "baseline.version": baseline, "policy.name": policy}
+    return filled(text, variables)
 
 
 def _begin_us(experiment: Experiment) -> int:
