@@ -16,7 +16,7 @@ from rollout.domain.decision import Reason
 from rollout.domain.experiment import Phase
 from rollout.domain.judge import Patience, judge
 from rollout.domain.metric import Role
-from rollout.domain.verdict import Finding
+from rollout.domain.verdict import Finding, Verdict
 from rollout.errors import Problem
 from rollout.intake.polled import PolledEvidence
 from tests.contracts.evidence import EvidenceContract, Seen
@@ -55,14 +55,23 @@ def source(server: MemoryMetrics | None) -> PolledEvidence:
 
 def finding(here: PolledEvidence, after_s: float) -> Finding:
     """Return what a look finds of the metric."""
+    return verdict(here, after_s).finding
+
+
+def why(here: PolledEvidence, after_s: float) -> str | None:
+    """Return why a look finds nothing of the metric."""
+    return verdict(here, after_s).why
+
+
+def verdict(here: PolledEvidence, after_s: float) -> Verdict:
     run = polling()
     found = replace(
         here.observe(run, at(after_s)).evidence, watermark_us=at(after_s), fast_watermark_us=at(after_s)
     )
-    (verdict,) = [
+    (found_one,) = [
         one for one in judge(run, found, at(after_s), Patience()).verdicts if one.metric == METRIC.name
     ]
-    return verdict.finding
+    return found_one
 
 
 class TestPolledEvidence(EvidenceContract):
@@ -88,7 +97,9 @@ class TestPolledEvidence(EvidenceContract):
         ("bbb", 33, Finding.HARMED),
         ("bb-b", 43, Finding.HARMED),
         ("bbgb", 43, Finding.UNCLEAR),
-        ("b-b-b-g", 73, Finding.UNCLEAR),
+        ("b-bbggg", 73, Finding.HARMED),
+        ("bbbggggggggggggggg", 183, Finding.SAFE),
+        ("b-bgb-b", 73, Finding.UNCLEAR),
         ("b--------b--", 123, Finding.UNCLEAR),
         ("ggg---", 63, Finding.MISSING),
         ("-" * 20, 203, Finding.MISSING),
@@ -117,6 +128,7 @@ def test_a_silent_server_makes_gaps_and_its_last_word_grows_old() -> None:
     assert polls(here, run, 53) == "ggg-"
     assert polls(here, run, 73) == "ggg---"
     assert finding(here, 73) is Finding.MISSING
+    assert why(here, 73) == "Prometheus: does not answer"
     server.problem = None
     assert polls(here, run, 83) == "gggggggg", "what the server measured meanwhile was measured"
     assert told(here, run, 83) == ""
@@ -159,7 +171,10 @@ def test_a_defect_is_told_and_leaves_gaps() -> None:
 def test_without_an_address_every_poll_is_a_gap_and_it_is_said() -> None:
     here = source(None)
     assert polls(here, polling(), 45) == "---"
-    assert "churn-v2: it polls Prometheus for gpu, and no address is set here" in told(here, polling(), 45)
+    assert "churn-v2: no address of Prometheus is set here, and it polls one for gpu" in told(
+        here, polling(), 45
+    )
+    assert why(here, 73) == "Prometheus: no address of Prometheus is set here, and it polls one for gpu"
     assert told(here, running(), 45) == "", "who polls nothing needs none"
 
 

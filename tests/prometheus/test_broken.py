@@ -299,4 +299,4 @@ def test_a_policy_that_polls_needs_an_address() -> None:
     assert list(unset_address(POLICY, None)) == []
     assert list(unset_address(running(METRIC).policy, Server("http://127.0.0.1:1"))) == []
     (problem,) = unset_address(running(METRIC).policy, None)
-    assert "churn-v2: it polls Prometheus for gpu, and no address is set here" in str(problem)
+    assert "churn-v2: no address of Prometheus is set here, and it polls one for gpu" in str(problem)

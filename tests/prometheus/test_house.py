@@ -171,5 +171,5 @@ def test_without_an_address_a_policy_that_polls_is_not_started(tmp_path: Path) -
         refused = rollout("start", str(file))
     assert refused.returncode == 2
     sentence = re.sub(r"\s+", " ", refused.stderr)
-    assert "gpu-limit: it polls Prometheus for gpu, and no address is set here" in sentence
+    assert "gpu-limit: no address of Prometheus is set here, and it polls one for gpu" in sentence
     assert "set prometheus_url (ROLLOUT_PROMETHEUS_URL)" in sentence

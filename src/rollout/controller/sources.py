@@ -37,7 +37,12 @@ class BothSources:
 
 def _joined(records: Evidence, polls: Evidence) -> Evidence:
     arms = zip(records.arms, polls.arms, strict=True)
-    return replace(records, arms=tuple(_arm(own, other) for own, other in arms))
+    unmeasured = {**polls.quality.unmeasured, **records.quality.unmeasured}
+    return replace(
+        records,
+        arms=tuple(_arm(own, other) for own, other in arms),
+        quality=replace(records.quality, unmeasured=unmeasured),
+    )
 
 
 def _arm(records: ArmEvidence, polls: ArmEvidence) -> ArmEvidence:

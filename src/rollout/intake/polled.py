@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from rollout.controller.workers import Threads, Workers
 from rollout.domain.evidence import ArmEvidence, Evidence, PollEvidence, nothing_known
 from rollout.domain.experiment import Experiment
+from rollout.domain.quality import Quality
 from rollout.errors import Problem, Retry
 from rollout.intake.beside import Beside, Heard
 from rollout.ports import Observed
@@ -39,7 +40,7 @@ class _Known:
     about: Hashable
     asked_us: int
     found: Mapping[tuple[int, str], Measured] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
+    problems: Mapping[tuple[int, str], Problem] = field(default_factory=dict)
 
 
 class PolledEvidence:
@@ -63,10 +64,11 @@ class PolledEvidence:
         if not asked:
             return Observed(nothing)
         if self._metrics is None:
-            unset = tuple(Retry(one) for one in unset_address(experiment.policy, None))
-            return Observed(_with_polls(nothing, asked, {}, now_us), unset)
+            (unset,) = unset_address(experiment.policy, None)
+            known = _Known(None, now_us, problems={(one.arm, one.metric.name): unset for one in asked})
+            return Observed(_with_polls(nothing, asked, known, now_us), _told(known))
         known, problems = self._newest(self._metrics, experiment, asked, now_us)
-        return Observed(_with_polls(nothing, asked, known.found, now_us), problems)
+        return Observed(_with_polls(nothing, asked, known, now_us), problems)
 
     def finish(self, within_s: float) -> bool:
         """Wait for what the server is still asked, and return whether it answered in time."""
@@ -100,11 +102,12 @@ class PolledEvidence:
         """Ask what is due; where the server fails, what it said before stays, as old as it is."""
         due = [one for one in asked if one.asking.times]
         answers = metrics.ask([one.asking for one in due]) if due else ()
-        found = dict(before.found)
+        found, problems = dict(before.found), dict[tuple[int, str], Problem]()
         for one, answer in zip(due, answers, strict=True):
             if answer.measured is not None:
                 found[one.arm, one.metric.name] = answer.measured
-        problems = tuple(dict.fromkeys(one.problem for one in answers if one.problem is not None))
+            if answer.problem is not None:
+                problems[one.arm, one.metric.name] = answer.problem
         known = _Known(before.about, now_us, found, problems)
         self._known[uid] = known
         return known
@@ -129,7 +132,7 @@ def _is_answered(known: _Known, question: Question) -> bool:
 
 
 def _told(known: _Known) -> tuple[Exception, ...]:
-    return tuple(Retry(problem) for problem in known.problems)
+    return tuple(Retry(problem) for problem in dict.fromkeys(known.problems.values()))
 
 
 def _silence(heard: Heard[_Known]) -> tuple[Exception, ...]:
@@ -140,16 +143,12 @@ def _silence(heard: Heard[_Known]) -> tuple[Exception, ...]:
     return (*failure, Retry(Problem("Prometheus", what, "nothing it measures can be proven until it does")))
 
 
-def _with_polls(
-    nothing: Evidence,
-    asked: Sequence[Question],
-    found: Mapping[tuple[int, str], Measured],
-    now_us: int,
-) -> Evidence:
+def _with_polls(nothing: Evidence, asked: Sequence[Question], known: _Known, now_us: int) -> Evidence:
     polls: dict[int, dict[str, PollEvidence]] = {}
     for one in asked:
-        own = evidence(one, found.get((one.arm, one.metric.name), Measured()), now_us)
+        own = evidence(one, known.found.get((one.arm, one.metric.name), Measured()), now_us)
         if own is not None:
             polls.setdefault(one.arm, {})[one.metric.name] = own
     arms = tuple(ArmEvidence(polls=polls.get(arm, {})) for arm in range(1, len(nothing.arms) + 1))
-    return replace(nothing, arms=arms)
+    unmeasured = {name: f"Prometheus: {problem.what}" for (_, name), problem in known.problems.items()}
+    return replace(nothing, arms=arms, quality=Quality(unmeasured=unmeasured))

@@ -54,6 +54,6 @@ def unset_address(policy: Policy, server: Server | None) -> Iterator[Problem]:
     """Yield a problem when a policy polls and no server is set."""
     polled = [metric.name for metric in policy.metrics if metric.type is MetricType.THRESHOLD]
     if polled and server is None:
-        what = f"it polls Prometheus for {', '.join(polled)}, and no address is set here"
+        what = f"no address of Prometheus is set here, and it polls one for {', '.join(polled)}"
         remedy = "set prometheus_url (ROLLOUT_PROMETHEUS_URL) and start this control plane again"
         yield Problem(policy.name, what, remedy)

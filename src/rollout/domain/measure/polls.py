@@ -10,14 +10,18 @@ from rollout.domain.metric import Metric
 
 
 def polled(metric: Metric, found: PollEvidence) -> Polled:
-    """Return the state after the last poll: a gap neither counts nor resets, but safety has none (h)."""
+    """Return the state after the last poll: a gap neither counts nor resets, but safety has none (h).
+
+    Breaches in a row that are over are harm as well: whoever looked at each poll would have seen them, so a
+    control plane that was away comes to the same.
+    """
     limit = metric.failure_limit or 1
     polls = np.asarray(found.polls)
-    since_good = np.cumsum(np.flip(polls == Poll.GOOD, -1), axis=-1) == 0
-    breaches = (np.flip(polls == Poll.BREACH, -1) & since_good).sum(axis=-1)
+    breaches = np.cumsum(polls == Poll.BREACH, axis=-1)
+    at_last_good = np.maximum.accumulate(np.where(polls == Poll.GOOD, breaches, 0), axis=-1)
     last = polls[..., -limit:]
     return Polled(
-        is_harmed=breaches >= limit,
+        is_harmed=np.asarray((breaches - at_last_good >= limit).any(axis=-1)),
         is_safe=(last == Poll.GOOD).all(axis=-1) & (last.shape[-1] == limit),
         is_empty=(last == Poll.GAP).all(axis=-1),
         latest=found.latest,
