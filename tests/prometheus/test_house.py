@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import threading
@@ -16,6 +15,12 @@ from typing import Any
 
 import pytest
 
+from rollout.agent.names import Named, Names
+from rollout.domain.assignment import Placement, Split
+from rollout.errors import WrongTraffic
+from rollout.policyfile.reading import parse
+from rollout.prometheus.server import Server
+from rollout.wiring.house import refuse_unservable
 from tests.command import environment
 from tests.e2e.models import free_port, model
 from tests.prometheus.real import running
@@ -78,12 +83,12 @@ def policy(baseline: str, candidate: str) -> str:
 class Command:
     """`rollout`, with a house that it speaks to."""
 
-    def __init__(self, folder: Path, url: str | None) -> None:
+    def __init__(self, folder: Path, url: str) -> None:
         self._folder, self._proxy, self._control = folder, free_port(), free_port()
         self._environment = environment(folder) | {
             "ROLLOUT_CONTROL_URL": f"http://127.0.0.1:{self._control}",
             "ROLLOUT_TOKEN_FILE": str(folder / "d" / "token"),
-            **({} if url is None else {"ROLLOUT_PROMETHEUS_URL": url}),
+            "ROLLOUT_PROMETHEUS_URL": url,
         }
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -162,14 +167,13 @@ def test_a_breach_that_a_real_server_scraped_ends_the_candidate(tmp_path: Path) 
     assert "gpu is harmed: 0.97 when last polled, with a bound of 0.9, its polls broke it" in told
 
 
-@pytest.mark.slow
 def test_without_an_address_a_policy_that_polls_is_not_started(tmp_path: Path) -> None:
-    file = tmp_path / "gpu.yaml"
-    file.write_text(policy("http://127.0.0.1:1", "http://127.0.0.1:2"))
-    rollout = Command(tmp_path, None)
-    with rollout.house():
-        refused = rollout("start", str(file))
-    assert refused.returncode == 2
-    sentence = re.sub(r"\s+", " ", refused.stderr)
-    assert "gpu-limit: no address of Prometheus is set here, and it polls one for gpu" in sentence
-    assert "set prometheus_url (ROLLOUT_PROMETHEUS_URL)" in sentence
+    text = policy("http://127.0.0.1:1", "http://127.0.0.1:2")
+    names, asked = Names(Named(), tmp_path), [Placement(parse(text, "gpu.yaml"), 1, Split())]
+    refuse_unservable(names, Server("http://127.0.0.1:3"), asked)
+    with pytest.raises(WrongTraffic) as caught:
+        refuse_unservable(names, None, asked)
+    assert str(caught.value) == (
+        "gpu-limit: no address of Prometheus is set here, and it polls one for gpu; "
+        "set prometheus_url (ROLLOUT_PROMETHEUS_URL) and start this control plane again"
+    )
