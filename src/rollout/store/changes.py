@@ -20,7 +20,7 @@ class ErrorChange(NamedTuple):
 
 
 class ArmWindow(NamedTuple):
-    """An arm's ten seconds, as they are now."""
+    """What came to an arm's ten seconds."""
 
     threshold: int
     arm: str

@@ -40,7 +40,7 @@ class LiveWindows:
         limit = self._limits[threshold.identity] = Limit(threshold)
         for total in totals:
             limit.arms[total.arm].total = total
-        self._set_cells(windows)
+        self._add_cells(windows)
         return limit
 
     def follow_units(
@@ -82,7 +82,7 @@ class LiveWindows:
 
     def apply(self, changes: Changes) -> None:
         """Follow what one transaction changed."""
-        self._set_cells(changes.arm_windows)
+        self._add_cells(changes.arm_windows)
         if changes.unit_windows:
             self._add_rows(changes.unit_windows)
         if changes.folded_before is not None:
@@ -124,23 +124,23 @@ class LiveWindows:
         """Return the windows that have not ended; the newest ones are few."""
         return [(window, cell) for window, cell in arm.cells.items() if window >= oldest]
 
-    def _set_cells(self, windows: Iterable[ArmWindow]) -> None:
-        """Note what arms' windows hold now, and which minutes have become outages or are none any more."""
+    def _add_cells(self, windows: Iterable[ArmWindow]) -> None:
+        """Add what came to arms' windows, and note which minutes have become outages or are none any more."""
         touched: set[tuple[int, int]] = set()
         for threshold, name, window, *values in windows:
             limit = self._limits.get(threshold)
             if limit is None:
                 continue
-            arm, cell = limit.arms[name], (values[0], values[1], values[2], values[3])
+            arm, (units, nano, requests, exceedances) = limit.arms[name], values
             old = arm.cells.get(window, NOTHING)
-            arm.cells[window] = cell
+            arm.cells[window] = (old[0] + units, old[1] + nano, old[2] + requests, old[3] + exceedances)
             if name in BASELINE_SERVED and limit.threshold.has_outages:
                 minute = limit.minutes.setdefault(window // PER_MINUTE, [0, 0])
-                minute[0] += cell[2] - old[2]
-                minute[1] += cell[3] - old[3]
+                minute[0] += requests
+                minute[1] += exceedances
                 touched.add((threshold, window // PER_MINUTE))
             if arm.owner is not None and not is_out(limit, window):
-                self._shift(arm, window, cell[0] - old[0], cell[1] - old[1])
+                self._shift(arm, window, units, nano)
         if touched:
             self._judge_minutes(sorted(touched))
 

@@ -12,7 +12,7 @@ from rollout.stats.slo import is_environment
 from rollout.store import window_sql as sql
 from rollout.store.changes import ArmTotal, ArmWindow, Changes
 from rollout.store.intake_tables import ArmTotalRow, ArmWindowRow, UnitTotalRow, UnitWindowRow
-from rollout.store.sql import LATE, WINDOWS, Bounds, add, count_rows, insert_many, leave_out
+from rollout.store.sql import LATE, WINDOWS, Bounds, add, add_many, count_rows, insert_many, leave_out
 
 ROWS: Final = "unit_window"
 TOTALS: Final = "unit_total"
@@ -39,15 +39,18 @@ def count_windows(
         return
     _stage(connection)
     insert_many(connection, "arriving", rows)
-    unitless = connection.execute(text(add(ArmWindowRow, sql.UNITLESS).text + sql.AS_NOW))
-    changes.arm_windows += [ArmWindow(*row) for row in unitless]
+    came = [ArmWindow(*row) for row in connection.execute(sql.UNITLESS)]
     connection.execute(sql.DROP_UNITLESS)
-    if _make_room(connection, runs, bounds, changes):
-        changes.unit_windows += [(*row,) for row in connection.execute(sql.KEPT)]
-    else:
-        changes.unit_windows += [row for row in rows if row[2] is not None]
-    changed = connection.execute(text(add(ArmWindowRow, sql.CHANGES).text + sql.AS_NOW), {"nano": NANO})
-    changes.arm_windows += [ArmWindow(*row) for row in changed]
+    kept = [row for row in rows if row[2] is not None]
+    if count_rows(connection, ROWS, 0) + len(kept) > bounds.rows and _refuse(
+        connection, runs, bounds, changes
+    ):
+        kept = [(*row,) for row in connection.execute(sql.KEPT)]
+    came += [ArmWindow(*row) for row in connection.execute(sql.CHANGES, {"nano": NANO})]
+    add_many(connection, ArmWindowRow, came)
+    changes.arm_windows += came
+    changes.unit_windows += kept
+    count_rows(connection, ROWS, sum(one.units for one in came))
     connection.execute(add(UnitWindowRow, sql.ARRIVED))
 
 
@@ -113,18 +116,20 @@ def _note_outages(connection: Connection, asked: Mapping[str, int]) -> None:
         insert_many(connection, "outage", [(one, minute) for one, minute, is_outage in found if is_outage])
 
 
-def _make_room(connection: Connection, runs: Mapping[int, int], bounds: Bounds, changes: Changes) -> bool:
-    """Note the new rows, and return whether some were dropped; known unit-windows count in a full table."""
+def _refuse(connection: Connection, runs: Mapping[int, int], bounds: Bounds, changes: Changes) -> bool:
+    """Drop the new rows of runs for which the table has no room, and return whether there were any.
+
+    Known unit-windows still count in a full table.
+    """
     new = {threshold: rows for threshold, rows in connection.execute(sql.COUNT_NEW)}  # noqa: C416
     room = bounds.rows - count_rows(connection, ROWS, 0)
     refused: dict[int, int] = {}
     for run_id in sorted({runs[threshold] for threshold in new}):
         own = {threshold: rows for threshold, rows in new.items() if runs[threshold] == run_id}
-        room -= sum(own.values())
-        if room < 0:
-            room += sum(own.values())
+        if sum(own.values()) > room:
             refused |= own
-    count_rows(connection, ROWS, sum(new.values()) - sum(refused.values()))
+        else:
+            room -= sum(own.values())
     if refused:
         connection.execute(sql.DROP_NEW, {"thresholds": list(refused)})
         _leave_out(connection, runs, refused, bounds, changes)

@@ -23,19 +23,18 @@ DROP_NEW: Final = text("""DELETE FROM arriving WHERE threshold_id IN :thresholds
     AND old.time_window = arriving.time_window AND old.arm = arriving.arm AND old.unit = arriving.unit)
 """).bindparams(bindparam("thresholds", expanding=True))
 KEPT: Final = text("SELECT threshold_id, arm, unit, time_window, requests, exceedances FROM arriving")
-AS_NOW: Final = " RETURNING threshold_id, arm, time_window, units, fraction_nano, requests, exceedances"
-UNITLESS: Final = """SELECT threshold_id, arm, time_window, 0, 0, requests, exceedances FROM arriving
-WHERE unit IS NULL"""
+UNITLESS: Final = text("""SELECT threshold_id, arm, time_window, 0, 0, requests, exceedances FROM arriving
+WHERE unit IS NULL""")
 ARRIVED: Final = (
     """SELECT threshold_id, time_window, arm, unit, requests, exceedances FROM arriving WHERE true"""
 )
 # A fraction is rounded down here: an alarm never gains by it.
-CHANGES: Final = """SELECT threshold_id, arm, time_window,
+CHANGES: Final = text("""SELECT threshold_id, arm, time_window,
   sum(CASE WHEN old.requests IS NULL THEN 1 ELSE 0 END),
   sum((coalesce(old.exceedances, 0) + new.exceedances) * :nano / (coalesce(old.requests, 0) + new.requests)
     - coalesce(old.exceedances * :nano / old.requests, 0)), sum(new.requests), sum(new.exceedances)
 FROM arriving new LEFT JOIN unit_window old USING (threshold_id, arm, unit, time_window)
-GROUP BY 1, 2, 3"""
+GROUP BY 1, 2, 3""")
 
 BASELINE_MINUTES: Final = text("""SELECT threshold.id, share, time_window / :per_minute, sum(requests),
   sum(exceedances)
