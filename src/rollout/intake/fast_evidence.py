@@ -149,6 +149,8 @@ def _shares(policy: Policy) -> FloatArray:
 
 def _outage_dominates(experiment: Experiment, outages: frozenset[int], now_us: int) -> bool:
     """Return whether shared outages fill more than half of the last ten minutes, or of a shorter life."""
+    if not outages:
+        return False
     newest = now_us // WINDOW_US
     oldest = max(newest - _ALARM_WINDOWS, experiment.started_us // WINDOW_US)
     marks = [window * WINDOW_US // MINUTE_US in outages for window in range(oldest, newest)]

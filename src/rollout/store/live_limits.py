@@ -34,6 +34,8 @@ class Arm:
     """One arm against one limit."""
 
     cells: dict[int, Cell] = field(default_factory=dict)
+    newest: int = 0
+    """No window after this one has come."""
     total: ArmTotal | None = None
     owner: int | None = None
     """Its number among the unit sums, once a look has asked for it."""

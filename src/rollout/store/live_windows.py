@@ -122,7 +122,9 @@ class LiveWindows:
     @staticmethod
     def _running(arm: Arm, oldest: int) -> list[tuple[int, Cell]]:
         """Return the windows that have not ended; the newest ones are few."""
-        return [(window, cell) for window, cell in arm.cells.items() if window >= oldest]
+        if arm.newest - oldest > COLUMNS * PER_MINUTE:
+            return [(window, cell) for window, cell in arm.cells.items() if window >= oldest]
+        return [(w, arm.cells[w]) for w in range(oldest, arm.newest + 1) if w in arm.cells]
 
     def _add_cells(self, windows: Iterable[ArmWindow]) -> None:
         """Add what came to arms' windows, and note which minutes have become outages or are none any more."""
@@ -132,7 +134,7 @@ class LiveWindows:
             if limit is None:
                 continue
             arm, (units, nano, requests, exceedances) = limit.arms[name], values
-            old = arm.cells.get(window, NOTHING)
+            old, arm.newest = arm.cells.get(window, NOTHING), max(arm.newest, window)
             arm.cells[window] = (old[0] + units, old[1] + nano, old[2] + requests, old[3] + exceedances)
             if name in BASELINE_SERVED and limit.threshold.has_outages:
                 minute = limit.minutes.setdefault(window // PER_MINUTE, [0, 0])
