@@ -170,22 +170,24 @@ def lines(rows: Sequence[Row]) -> list[str]:
     )
     return [
         f"A pass over {most.world.experiments:,} experiments takes {most.pass_s:.2f} s;",
-        f"the goal of at most {GOAL_S:g} s is {verdict}. {_growth(rows)}",
+        f"the goal of at most {GOAL_S:g} s is {verdict}.",
+        *_growth(rows),
         "",
         *as_table((*heads, "an arriving event", "memory"), [_cells(row) for row in rows]),
     ]
 
 
-def _growth(rows: Sequence[Row]) -> str:
-    """Say with what power of the traffic a pass over the most experiments grows."""
-    largest = max(row.world.experiments for row in rows)
-    same = [row for row in rows if row.world.experiments == largest]
-    if len(same) == 1:
-        return ""
-    power = math.log(same[-1].pass_s / same[0].pass_s) / math.log(
-        same[-1].world.per_second / same[0].world.per_second
-    )
-    return f"It grows with the traffic to the power of {power:.2f}."
+def _growth(rows: Sequence[Row]) -> list[str]:
+    """Say with what power of the traffic a pass grows, of the most experiments that were given two rates."""
+    by_size: dict[int, list[Row]] = {}
+    for row in rows:
+        by_size.setdefault(row.world.experiments, []).append(row)
+    sizes = [size for size, own in by_size.items() if len(own) > 1]
+    if not sizes:
+        return []
+    first, *_, last = by_size[max(sizes)]
+    power = math.log(last.pass_s / first.pass_s) / math.log(last.world.per_second / first.world.per_second)
+    return [f"A pass over {max(sizes):,} grows with the traffic to the power of {power:.2f}."]
 
 
 def _cells(row: Row) -> list[str]:
