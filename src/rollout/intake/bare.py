@@ -12,7 +12,7 @@ from rollout.controller.sights import Sight
 from rollout.controller.workers import Threads
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.judge import Patience, judge
-from rollout.domain.metric import Source
+from rollout.domain.metric import MetricType, Source
 from rollout.domain.policy import Policy
 from rollout.domain.quality import Gap
 from rollout.errors import NotReadable, Problem
@@ -25,6 +25,7 @@ from rollout.lake.engine import connect
 from rollout.lake.gaps import Filed, missing
 from rollout.lake.runs import Recorded, RunRecords
 from rollout.lake.segments import Kind
+from rollout.ports import Observed
 from rollout.store.counts import Counts, Told
 from rollout.store.database import Database
 
@@ -56,25 +57,15 @@ def look(asked: Asked, *, on_read: Callable[[int, int | None], object]) -> Sight
     at_us = (found.last_us if newest_us is None else newest_us) + 1 if asked.at_us is None else asked.at_us
     experiment = _experiment(policy, found)
     with tempfile.TemporaryDirectory(prefix="rollout-") as made:
-        home, clock = Path(made), [experiment.started_us]
+        home = Path(made)
         database = Database.writer(home / "control.db")
         try:
-            counts = Counts(database)
-            intake = Intake(home / "lake", counts, now_us=lambda: clock[0])
-            workers = Threads()
-            source = RecordedEvidence(counts, Books(home / "lake"), patience=asked.patience, workers=workers)
-            source.observe(experiment, experiment.started_us)  # from here on its limits are counted
-            workers.finish(ANSWERS_WITHIN_S)
+            house = _House(home, Counts(database), asked.patience)
+            house.begin(experiment)
             for number, (kind, end_us, due, body) in enumerate(records.hours(until_us=at_us, into=home)):
-                clock[0] = max(clock[0], end_us)
-                _hand_in(intake, counts, kind, end_us, body)
+                house.take_in(experiment, kind, end_us, body)
                 on_read(number + 1, due)
-            clock[0] = at_us
-            for kind in Kind:
-                _hand_in(intake, counts, kind, at_us, b"")
-            source.observe(experiment, at_us)
-            workers.finish(ANSWERS_WITHIN_S)
-            seen = source.observe(experiment, at_us)
+            seen = house.look(experiment, at_us)
         finally:
             database.close()
     if seen.problems:
@@ -83,6 +74,49 @@ def look(asked: Asked, *, on_read: Callable[[int, int | None], object]) -> Sight
     quality = replace(seen.evidence.quality, feeds=(), gaps=_gaps(asked.folder))
     evidence = replace(seen.evidence, quality=quality)
     return Sight(at_us, experiment, evidence, judge(experiment, evidence, at_us, asked.patience))
+
+
+class _House:
+    """An intake and the evidence that is read from it, in a folder of their own, with a clock that is set."""
+
+    def __init__(self, home: Path, counts: Counts, patience: Patience) -> None:
+        self._now_us = 0
+        self._counts, self._workers = counts, Threads()
+        self._intake = Intake(home / "lake", counts, now_us=lambda: self._now_us)
+        self._source = RecordedEvidence(
+            counts, Books(home / "lake"), patience=patience, workers=self._workers
+        )
+
+    def begin(self, experiment: Experiment) -> None:
+        """Have the run's limits counted from its first request on."""
+        self._now_us = experiment.started_us
+        self._observe(experiment)
+
+    def take_in(self, experiment: Experiment, kind: Kind, end_us: int, body: bytes) -> None:
+        """File and count one hour."""
+        self._now_us = max(self._now_us, end_us)
+        self._hand_in(kind, body)
+        # The baseline's own quantile is frozen at the first look that knows enough requests.
+        metrics = experiment.policy.metrics
+        if any(metric.type is MetricType.LATENCY and metric.max_us is None for metric in metrics):
+            self._observe(experiment)
+
+    def look(self, experiment: Experiment, at_us: int) -> Observed:
+        """Return what is known once everything before a time is filed."""
+        self._now_us = at_us
+        for kind in Kind:
+            self._hand_in(kind, b"")
+        self._observe(experiment)
+        return self._source.observe(experiment, at_us)
+
+    def _observe(self, experiment: Experiment) -> None:
+        self._source.observe(experiment, self._now_us)
+        self._workers.finish(ANSWERS_WITHIN_S)
+
+    def _hand_in(self, kind: Kind, body: bytes) -> None:
+        start = self._counts.cursor(NODE, LOGS[kind])
+        told = Told(kind, NODE, LOGS[kind], start, start + len(body), self._now_us, 0)
+        self._intake.accept(told, body)
 
 
 def _chosen(found: tuple[Recorded, ...], asked: Asked) -> Recorded:
@@ -113,11 +147,6 @@ def _experiment(policy: Policy, found: Recorded) -> Experiment:
         step_entered_us=found.block_from_us,
         fresh_us=found.last_us,
     )
-
-
-def _hand_in(intake: Intake, counts: Counts, kind: Kind, watermark_us: int, body: bytes) -> None:
-    start = counts.cursor(NODE, LOGS[kind])
-    intake.accept(Told(kind, NODE, LOGS[kind], start, start + len(body), watermark_us, 0), body)
 
 
 def _gaps(folder: Path) -> tuple[Gap, ...]:
