@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rollout.domain.evidence import ArmEvidence, BinaryEvidence, MeanEvidence
+from rollout.domain.evidence import ArmEvidence, BinaryEvidence, MeanEvidence, PollEvidence
 from rollout.domain.exhibit import ArmSample, Column, Exhibit, exhibit
 from rollout.domain.metric import MetricType
 from rollout.domain.policy import Policy
@@ -100,6 +100,12 @@ def test_the_proxys_metrics_show_events_beside_requests_and_what_the_harm_test_s
     fallback = shown(FALLBACK, arm)
     assert isinstance(fallback.candidate, ArmSample)
     assert fallback.candidate.columns[0].total == pytest.approx(2.5)
+
+
+def test_a_polled_metric_shows_what_its_polls_came_to() -> None:
+    (metric,) = [one for one in EVERYTHING.metrics if one.type is MetricType.THRESHOLD][:1]
+    arm = ArmEvidence(polls={metric.name: PollEvidence(np.array([-1, 0, 1, 1]))})
+    assert shown(metric.name, arm, EVERYTHING).early == {"good_polls": 2, "breaches": 1, "gaps": 1}
 
 
 @pytest.mark.parametrize("asked", questions(EVERYTHING), ids=lambda one: one.name)

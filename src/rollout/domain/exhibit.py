@@ -8,7 +8,14 @@ from typing import Final
 
 import numpy as np
 
-from rollout.domain.evidence import ArmEvidence, BinaryEvidence, ClosedFractions, MeanEvidence
+from rollout.domain.evidence import (
+    ArmEvidence,
+    BinaryEvidence,
+    ClosedFractions,
+    MeanEvidence,
+    Poll,
+    PollEvidence,
+)
 from rollout.domain.metric import Metric, MetricType
 from rollout.domain.question import Question
 from rollout.stats.arrays import IntArray
@@ -71,7 +78,7 @@ def exhibit(question: Question, arm: ArmEvidence) -> Exhibit | None:
             return None if metric.name not in arm.means else _mean(metric, arm.means[metric.name])
         case MetricType.THRESHOLD:
             asked = arm.polls.get(metric.name)
-            return None if asked is None else Exhibit(early={"polls": int(np.asarray(asked.polls).size)})
+            return None if asked is None else Exhibit(early=_polls(asked))
         case _:
             return _proxy(metric, arm)
 
@@ -104,6 +111,12 @@ def _proxy(metric: Metric, arm: ArmEvidence) -> Exhibit | None:
             },
         )
     return None
+
+
+def _polls(found: PollEvidence) -> dict[str, int]:
+    """Return what the last polls came to."""
+    names = {Poll.GOOD: "good_polls", Poll.BREACH: "breaches", Poll.GAP: "gaps"}
+    return {name: int((np.asarray(found.polls) == poll.value).sum()) for poll, name in names.items()}
 
 
 def _binary(found: BinaryEvidence) -> Exhibit:
