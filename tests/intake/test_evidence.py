@@ -78,6 +78,10 @@ class Place:
     ) -> None:
         """Hand in one node's requests, and what the application tells."""
         hand_in(self.house.intake, requests, node=node)
+        self.tell(outcomes)
+
+    def tell(self, outcomes: Sequence[histories.Told]) -> None:
+        """Hand in what the application tells."""
         if outcomes:
             path = self.house.folder / "outcomes.parquet"
             write_outcomes(connect(), histories.as_outcomes(outcomes), path)
@@ -659,3 +663,28 @@ def test_units_of_the_future_and_requests_years_away_are_told_and_cost_no_memory
         evidence = here.look(run, NOW_US)
         assert (evidence.quality.units, evidence.quality.ahead) == (3, 3)
         assert evidence.enrolled.sum() == 3, "two of them are years away"
+
+
+def test_a_fall_of_reports_holds_the_metric_within_ten_seconds_and_until_it_is_over() -> None:
+    policy = replace(RANKER, metrics=(replace(RANKER.metrics[0], window_s=600.0), *RANKER.metrics[1:]))
+    run, hours = experiment(policy), 3
+    now_us = BEGIN_US + (hours + 1) * 60 * MINUTE_US
+    with place(run) as here:
+        requests, told = [], []
+        for number in range(hours * 600):
+            since_us = 2 * SECOND_US + number * 6 * SECOND_US
+            unit, arm = f"u{number}", ("control", "candidate1")[number % 2]
+            requests.append(request_at(since_us, unit=unit, route=f"ranker/{arm}/1"))
+            told.append(histories.Told(unit, "bought", BEGIN_US + since_us + SECOND_US, 1, ""))
+        here.clock[0] = now_us
+        here.file(requests, told[:600])
+        here.filed_until(now_us)
+        (held,) = [one for one in judge(run, here.look(run, now_us), now_us, PATIENCE).verdicts if one.why]
+        assert (held.metric, held.finding) == ("bought", Finding.MISSING)
+        assert held.why is not None
+        assert held.why.startswith("reports fell: 0.0 % of the last 1,")
+        here.tell(told[600:])
+        for later_us, is_held in ((now_us + 9 * SECOND_US, True), (now_us + 10 * SECOND_US, False)):
+            here.filed_until(later_us)
+            found = judge(run, here.look(run, later_us), later_us, PATIENCE)
+            assert any(one.why for one in found.verdicts) is is_held

@@ -35,7 +35,15 @@ UNIT = "raw-unit-7f3a9c@example"
 PASSWORD = "hunter2-of-a-client"  # noqa: S105 (it opens nothing)
 SHUT = stat.S_IRWXG | stat.S_IRWXO
 DUMPS = ("/config_dump?include_eds", "/stats", "/clusters", "/listeners", "/server_info", "/runtime")
-PAGES = ("", "/churn-v2", "/churn-v2/history", "/churn-v2/report", "/churn-v2/report?format=json", "/nobody")
+PAGES = (
+    "",
+    "/churn-v2",
+    "/churn-v2/history",
+    "/churn-v2/evidence",
+    "/churn-v2/report",
+    "/churn-v2/report?format=json",
+    "/nobody",
+)
 COMMANDS = ("/config_dump", "/stats", "/certs", "/clusters", "/server_info", "/quitquitquit", "/logging")
 
 

@@ -98,7 +98,8 @@ def _fallen(name: str, quality: Quality) -> Iterator[str]:
     found = quality.reports.get(name)
     if found is None or not found.units.size:
         return
-    log_e = reporting.log_e_by_slice(found.units, found.reporting)
+    known = found.log_e
+    log_e = reporting.log_e_by_slice(found.units, found.reporting) if known is None else known
     at = int(np.argmax(log_e))
     if log_e[at] >= reporting.bar():
         units, told = (int(part[at:].sum()) for part in (found.units, found.reporting))

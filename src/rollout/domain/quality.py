@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from rollout.stats.arrays import IntArray
+from rollout.stats.arrays import FloatArray, IntArray
 
 EXPOSURES: Final = "exposures"
 """A node's requests: who was enrolled, what failed, how long it took."""
@@ -69,6 +69,8 @@ class Reports:
     """When the first slice begins."""
     units: IntArray
     reporting: IntArray
+    log_e: FloatArray | None = None
+    """`reporting.log_e_by_slice` of a moment ago, where it was computed already."""
 
 
 @dataclass(frozen=True, slots=True)

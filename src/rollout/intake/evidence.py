@@ -90,7 +90,7 @@ class RecordedEvidence:
             units_in_step=np.zeros(policy.arms, dtype=np.int64) if closed is None else closed.units_in_step,
             arms=arms,
             enrolled_arms=over,
-            quality=self._records.quality(experiment, run, closed),
+            quality=self._records.quality(experiment, run, closed, now_us),
         )
         return Observed(evidence, problems)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from rollout.domain.experiment import Experiment
 from rollout.domain.metric import Metric, MetricType, Source
@@ -13,8 +16,28 @@ from rollout.domain.records import Run
 from rollout.intake.closed import Closed, sources_of
 from rollout.lake.accounts.enrolment import SLICE_US
 from rollout.lake.gaps import Completeness, Filed
+from rollout.stats import reporting
+from rollout.stats.arrays import FloatArray
 from rollout.store.counts import Counts
 from rollout.store.sql import ERRORS, WINDOWS
+
+FALLS_EVERY_US: Final = 10_000_000
+GROWN: Final = 1.1
+"""How long, and by how much more units, what was computed of reports stands."""
+LARGEST: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Fall:
+    """What was computed of a metric's reports, when, and of how many units."""
+
+    at_us: int
+    units: int
+    log_e: FloatArray
+
+    def is_good_at(self, now_us: int, units: int) -> bool:
+        """Return whether it need not be computed anew: it is young, and little has come since."""
+        return 0 <= now_us - self.at_us < FALLS_EVERY_US and self.units <= units <= GROWN * self.units
 
 
 class Records:
@@ -22,9 +45,11 @@ class Records:
 
     def __init__(self, counts: Counts, lake: Path) -> None:
         self._counts = counts
+        self._turn = threading.Lock()
+        self._falls: dict[tuple[str, int, str], _Fall] = {}
         self._completeness = Completeness(lake, lambda: [Filed(*one) for one in counts.filed()])
 
-    def quality(self, experiment: Experiment, run: Run, closed: Closed | None) -> Quality:
+    def quality(self, experiment: Experiment, run: Run, closed: Closed | None, now_us: int) -> Quality:
         """Return what is known now, beside what the lake's newest answer knows of its rows."""
         policy = experiment.policy
         return Quality(
@@ -35,9 +60,28 @@ class Records:
             two_armed=None if closed is None else closed.two_armed,
             ahead=None if closed is None else closed.ahead,
             told={} if closed is None else _told(policy, closed),
-            reports={} if closed is None else _reports(closed),
+            reports={} if closed is None else self._reports(experiment, closed, now_us),
             unmeasured=_left_out(policy, self._counts.incomplete(run), self._counts.rows),
         )
+
+    def _reports(self, experiment: Experiment, closed: Closed, now_us: int) -> dict[str, Reports]:
+        """Return who reports; how loudly that speaks of a fall is computed now and then."""
+        found = {}
+        for name, one in closed.rates.items():
+            key, units = (experiment.uid, experiment.revision, name), int(one.units.sum())
+            known = self._falls.get(key)
+            if known is None or not known.is_good_at(now_us, units):
+                known = _Fall(now_us, units, reporting.log_e_by_slice(one.units, one.telling))
+                self._keep(key, known)
+            found[name] = Reports(one.first_slice * SLICE_US, one.units, one.telling, known.log_e)
+        return found
+
+    def _keep(self, key: tuple[str, int, str], fall: _Fall) -> None:
+        with self._turn:
+            self._falls.pop(key, None)
+            self._falls[key] = fall
+            if len(self._falls) > LARGEST:
+                del self._falls[next(iter(self._falls))]
 
     def gaps(self, experiment: Experiment, now_us: int) -> tuple[Gap, ...]:
         """Return what the lake lacks that may be a run's."""
@@ -68,13 +112,6 @@ def _rows(metric: Metric, closed: Closed) -> Told:
         conflicting=sum(found.conflicting for _, found in own),
         wrong_value=unusable,
     )
-
-
-def _reports(closed: Closed) -> dict[str, Reports]:
-    return {
-        name: Reports(one.first_slice * SLICE_US, one.units, one.telling)
-        for name, one in closed.rates.items()
-    }
 
 
 def _left_out(policy: Policy, incomplete: Mapping[str, int], most: int) -> dict[str, str]:
