@@ -13,8 +13,9 @@ from rollout.agent.recorder import Converter
 from tests.calibration import registry
 from tests.calibration.trap import Claim, Finding, Kind, Trap, World, judged, ours, run_batch
 from tests.pipeline import page, traps
+from tests.pipeline.short_chain import Converting
 from tests.pipeline.shown import SHOWN
-from tests.pipeline.traps import requests
+from tests.pipeline.traps import ramps, requests
 
 TRAPS = registry.all_traps(traps)
 WORLDS = [
@@ -53,18 +54,26 @@ def units_by_request(converter: Converter) -> Converter:
     return convert
 
 
+def rest_as_control(converter: Converter) -> Converter:
+    """Return a recorder that takes whoever the baseline serves for a control."""
+    return lambda lines: converter(lines.replace(b'/rest"', b'/control/1"'))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("number", "simulate", "broken"),
-    [(9, requests.erring, "rolled back"), (10, requests.split, "paused for a mismatch")],
+    ("number", "simulate", "converting", "broken"),
+    [
+        (4, ramps.climbing, rest_as_control, "paused for a mismatch"),
+        (9, requests.erring, units_by_request, "rolled back"),
+        (10, requests.split, units_by_request, "paused for a mismatch"),
+    ],
 )
-def test_a_pipeline_that_counts_requests_for_units_breaks_the_bar(
-    number: int, simulate: Callable[..., list[Claim]], broken: str
+def test_a_broken_pipeline_breaks_the_bar(
+    number: int, simulate: Callable[..., list[Claim]], converting: Converting, broken: str
 ) -> None:
     (trap,) = (trap for trap in TRAPS if trap.number == number)
-    world = replace(trap.worlds[0], simulate=partial(simulate, converting=units_by_request))
-    found = findings(trap, world, FEW)
-    assert [one.passed for one in found if one.claim == broken] == [False]
+    world = replace(trap.worlds[0], simulate=partial(simulate, converting=converting))
+    assert [one.passed for one in findings(trap, world, FEW) if one.claim == broken] == [False]
 
 
 def test_all_24_traps_go_through_the_pipeline() -> None:

@@ -17,6 +17,7 @@ from tests.pipeline.decided import BATCH, not_promoted, nothing_decided
 from tests.pipeline.lived import Column, Schedule, live
 from tests.pipeline.questions import goal, policy_of
 from tests.pipeline.running import against_everybody, conversions, shares, so_far
+from tests.pipeline.short_chain import Converting, as_it_is
 from tests.pipeline.sight import CANDIDATE, Sight
 
 _WEIGHTS_BP: Final = (100, 500, 2_500, 5_000)
@@ -45,8 +46,12 @@ def _climbing(rng: np.random.Generator, *, effect: float) -> Column:
     return Column(who, Requests(np.arange(number), at_us), told, policy.name)
 
 
-def _blocks(rng: np.random.Generator, replicates: int, *, effect: float) -> list[Claim]:
-    lived = live([_climbing(rng, effect=effect) for _ in range(replicates)], Schedule(_LOOKS, _STEPS_US))
+def climbing(
+    rng: np.random.Generator, replicates: int, *, effect: float = 1.0, converting: Converting = as_it_is
+) -> list[Claim]:
+    """Return the claims about a ramp; a test hands in a recorder that takes the rest for controls."""
+    columns = [_climbing(rng, effect=effect) for _ in range(replicates)]
+    lived = live(columns, Schedule(_LOOKS, _STEPS_US), converting=converting)
     units, hits = (against_everybody(part) for part in conversions(lived.sights, _MOMENTS))
     contrast = means.contrast(*(single(shares(units[arm], hits[arm])) for arm in (0, 1)))
     planned = float(contrast.information[..., -1].mean()) / 2
@@ -60,8 +65,8 @@ def _blocks(rng: np.random.Generator, replicates: int, *, effect: float) -> list
 _HOURS: Final = 20
 _HOUR_S: Final = 3_600
 _PER_HOUR: Final = 100
-_FEW_BP: Final = 800
-_FLAT_RATE: Final = 0.15
+_FEW_BP: Final = 1_000
+_FLAT_RATE: Final = 0.2
 
 
 def _hourly(rng: np.random.Generator) -> Column:
@@ -147,13 +152,13 @@ TRAPS = (
             World(
                 "pipeline: truly worse",
                 "Shares 1, 5, 25, 50 % of 300 people per step; the base rate climbs from 10 to 40 %; -5 %.",
-                partial(_blocks, effect=_LOSS),
+                partial(climbing, effect=_LOSS),
                 batch=BATCH,
             ),
             World(
                 "pipeline: no effect",
                 "The same without any effect.",
-                partial(_blocks, effect=1.0),
+                climbing,
                 batch=BATCH,
             ),
         ),
@@ -164,7 +169,7 @@ TRAPS = (
         (
             World(
                 "pipeline: hours",
-                "20 hours of 100 people, 8 % of them the candidate's; 15 % convert everywhere.",
+                "20 hours of 100 people, a tenth of them the candidate's; 20 % convert everywhere.",
                 _strata,
                 batch=BATCH,
             ),

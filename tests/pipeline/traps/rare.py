@@ -41,7 +41,7 @@ def _rare(rng: np.random.Generator, replicates: int) -> list[Claim]:
     return [wrong("own variances, no minimum: harm", ever(careless), strong=True), *nothing_decided(lived)]
 
 
-_PAYERS: Final = 0.25
+_PAYERS: Final = 0.4
 _LOG_MEAN, _LOG_DEVIATION = 3.0, 1.6
 
 
@@ -83,7 +83,7 @@ TRAPS = (
         (
             World(
                 "pipeline: revenue",
-                "2,000 people, 5 % of them the candidate's; a quarter pay, log-normally alike.",
+                "2,000 people, 5 % of them the candidate's; 40 % pay, log-normally alike.",
                 _revenue,
                 batch=BATCH,
             ),
