@@ -16,6 +16,7 @@ import numpy as np
 import scipy
 
 from bench import decisions, judge, lint, statistics, traffic
+from bench.evidence import costs as evidence
 from bench.fast import costs as fast
 from bench.fleet import fanout
 from bench.harm import runs as harm
@@ -57,6 +58,7 @@ def sections(plan: harm.Plan) -> Mapping[str, Section]:
         ),
         "fleet": Section("half a minute", lambda: fanout.lines(fanout.table(fanout.Plan()))),
         "lag": Section("half a minute", lambda: lag.lines(lag.measured(lag.Plan()))),
+        "evidence": Section("five minutes", _evidence, is_quick=False),
         "harm": Section(
             f"{plan.runs} runs, each about {plan.quiet_s + 11:.0f} s", partial(_harm, plan), is_quick=False
         ),
@@ -97,6 +99,11 @@ def _harm(plan: harm.Plan) -> list[str]:
 
 def _traffic() -> list[str]:
     return traffic.lines(traffic.table(traffic.Plan()))
+
+
+def _evidence() -> list[str]:
+    plan = evidence.Plan()
+    return evidence.lines(plan, evidence.table(plan))
 
 
 def _proxy() -> list[str]:

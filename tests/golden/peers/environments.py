@@ -40,6 +40,8 @@ class Environment:
 
 ANYTIME: Final = Environment("anytime", ("anytime", "headers", "confseq"))
 GBSTATS: Final = Environment("gbstats", ("gbstats",))
+FRAMES: Final = Environment("frames", ("anytime",))
+"""Data frames and Parquet, for benchmarks."""
 
 
 def ready(environment: Environment) -> Path:
