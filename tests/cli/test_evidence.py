@@ -116,9 +116,10 @@ def test_a_running_control_plane_shows_its_newest_look_by_name_or_by_file(
     running: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "churn.yaml").write_text(POLICY)
-    for named in ("churn-v2", "churn.yaml"):
-        result = run("evidence", "show", named, home=tmp_path, **running)
+    for named, color in (("churn-v2", "never"), ("churn.yaml", "always")):
+        result = run("evidence", "show", named, home=tmp_path, **running, ROLLOUT_COLOR=color)
         assert result.returncode == 0, result.stderr
+        assert ("\x1b[35mmissing" in result.stdout) is (color == "always"), result.stdout
         assert "converted: n1 lost records (outcomes: 7), and they may be this run's" in result.stdout
         assert "n1 lost 7 outcomes" in result.stdout
     found = run("evidence", "show", "churn-v2", "--output", "json", home=tmp_path, **running)
