@@ -34,28 +34,6 @@ def test_a_polled_value_is_itself_beside_its_bound() -> None:
     )
 
 
-def test_a_doubt_and_who_holds_the_evidence_up_are_said_where_verdicts_are_shown() -> None:
-    lost = "n1 lost records (outcomes: 3), and they may be this run's"
-    verdicts = (Verdict("p99", Finding.MISSING, why=lost), Verdict("fallback", Finding.MISSING))
-    judged = replace(judgement(), verdicts=verdicts, evidence_is_fresh=False, held_by="n2 is silent")
-    entry = Entry(
-        1, NOW_US, Decision(Reason.EVIDENCE_MISSING), EXPERIMENT.phase, 2, judged, NOW_US, 1, POLICY
-    )
-    standing = Standing(replace(EXPERIMENT, policy=POLICY), 1, entry)
-    answer = experiment_answer(standing, NOW_US, is_live=True)
-    assert answer.look is not None
-    said, other = map(verdict_sentence, answer.look.verdicts)
-    assert said == f"p99 is missing: {lost}"
-    assert other == "fallback is missing: not measured"
-    assert staleness(answer.look) == ", too old for this step: n2 is silent"
-    lines = headline(answer, answer.look.at)
-    assert f"p99: {lost}" in lines
-    assert any(line.endswith("too old for this step: n2 is silent") for line in lines)
-    assert staleness(answer.look.model_copy(update={"evidence_is_fresh": True})) == ""
-    least = replace(POLICY, metrics=(replace(GPU, maximum=None, minimum=0.2),))
-    assert verdict_answer(least, Verdict("gpu", Finding.SAFE)).limit == 0.2
-
-
 @pytest.mark.parametrize(
     ("verdict", "sentence"),
     [

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bench.evidence import costs, naive
 from bench.evidence.lake import Growing, Size
-from bench.evidence.question import ASKED, answered
+from bench.evidence.question import ASKED, Sums, answered
 from rollout.lake.accounts.books import Books
 
 
@@ -16,13 +17,14 @@ def test_accounts_and_all_files_answer_the_same_as_a_lake_grows(tmp_path: Path) 
     growing = Growing(tmp_path / "lake", Size(6_000, 500))
     growing.fill()
     books = Books(growing.folder, cursors=growing.cursors)
+    before: Sums = {}
     for _ in range(3):
-        mark_us = growing.now_us
-        ours = books.ask(ASKED, lambda *known, at_us=mark_us: answered(*known, at_us), 0)  # type: ignore[misc]
-        assert ours == naive.by_sql(growing.folder, mark_us)
+        ours = books.ask(ASKED, partial(answered, watermark_us=growing.now_us), 0)
+        assert ours == naive.by_sql(growing.folder, growing.now_us)
+        assert ours != before
         assert all(sums[0] > 1_000 for sums in ours.values())
+        before = ours
         growing.go_on()
-    assert ours != naive.by_sql(growing.folder, growing.now_us)
 
 
 def test_the_table_says_how_a_look_grows() -> None:
