@@ -36,15 +36,14 @@ from rollout.api.experiments import experiments_router
 from rollout.api.outcomes import LARGEST_BODY, outcomes_router
 from rollout.api.told import FRESH_S, Meaning, Remembered, Wanted, wanted
 from rollout.domain.metric import MetricType
-from rollout.domain.records import Stratum, Successes
 from rollout.errors import WrongSettings
-from rollout.lake.query import Lake
 from rollout.lake.segments import Kind
 from tests.agent.node import control_plane
 from tests.api.doomed import METRICS, NOW_US, door
 from tests.api.serving import TOKEN, serving
 from tests.command import ROOT
 from tests.domain.examples import POLICY
+from tests.lake.cold import Lake, Stratum, Successes
 from tests.lake.histories import BEGIN_US, CLOSING, HASHING, RUN, file_exposures, request_at
 
 ONE = {"unit": "ada", "metric": "bought", "ts_us": BEGIN_US + 1, "value": 1, "key": "order 7"}

@@ -22,14 +22,13 @@ from rollout.agent.log import Log
 from rollout.agent.recorder import Recorder, Stream
 from rollout.agent.uplink import Uplink
 from rollout.cli.outcomes import verb
-from rollout.domain.records import Stratum, Successes
 from rollout.errors import RolloutError
-from rollout.lake.query import Lake
 from rollout.lake.segments import Kind
 from tests.agent.node import control_plane
 from tests.api.doomed import NOW_US, door
 from tests.api.serving import TOKEN
 from tests.command import ROOT, environment, run
+from tests.lake.cold import Lake, Stratum, Successes
 from tests.lake.histories import BEGIN_US, CLOSING, RUN, file_exposures, request_at
 from tests.outcomefile.files import ROW, as_csv, as_json, served, spooled, written
 

@@ -16,7 +16,6 @@ from rollout.domain.records import Run
 from rollout.errors import RolloutError
 from rollout.lake import segments
 from rollout.lake.engine import connect
-from rollout.lake.query import Closing, Lake
 from rollout.lake.segments import Kind
 from rollout.lake.units import UnitHash
 from rollout.policyfile.digest import digest
@@ -26,6 +25,7 @@ from tests.e2e.crowd import Crowd, Manner
 from tests.e2e.lives import Address, Lives, await_true
 from tests.e2e.memory import Memory
 from tests.e2e.models import free_port, model
+from tests.lake.cold import Closing, Lake
 
 WITHIN_S = 240.0
 GOOD, BAD = "churn", "fraud"

@@ -11,7 +11,6 @@ import pytest
 
 from rollout.domain.records import Digest
 from rollout.intake.intake import Filed, OutOfTurn, Point, Refused
-from rollout.lake.query import Lake, Trouble
 from rollout.lake.segments import Kind, Segment, covering
 from rollout.stats.starts import live_starts
 from rollout.store.counts import Told
@@ -21,6 +20,7 @@ from tests.intake.crash import FIRST, history
 from tests.intake.house import LOG, NOW_US, built, hand_in, opened, opened_again, segment, told
 from tests.intake.test_counts import check_errors, check_tallies, check_windows
 from tests.lake import oracle
+from tests.lake.cold import Lake, Trouble
 from tests.lake.histories import BEGIN_US, CLOSING, LIMIT_US, RUN, Request, as_lines, request_at
 
 

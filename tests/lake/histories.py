@@ -14,11 +14,11 @@ from rollout.domain.records import Run
 from rollout.lake import segments
 from rollout.lake.engine import connect
 from rollout.lake.outcomes import Outcome, write_outcomes
-from rollout.lake.query import Closing
 from rollout.lake.record import UNKNOWN, Recorder, write_exposures
 from rollout.lake.segments import Kind, Segment
 from rollout.lake.units import UnitHash
 from rollout.stats.arrays import IntArray
+from tests.lake.cold import Closing
 
 HASHING = UnitHash(b"a key for tests, of 32 bytes ok.")
 BEGIN_US = 86_400_000_000 * 20_000 - 12_000_000  # twelve seconds before midnight

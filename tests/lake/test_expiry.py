@@ -9,17 +9,18 @@ import duckdb
 import pytest
 
 from rollout.domain.experiment import Phase
+from rollout.domain.records import DAY_US
 from rollout.errors import Problem
 from rollout.lake import segments
 from rollout.lake.compact import Compactor
 from rollout.lake.expiry import GRACE_S, Retention, oldest_needed_us
 from rollout.lake.keeping import Keeping
-from rollout.lake.query import DAY_US, Lake
 from rollout.lake.segments import Kind, Segment
 from rollout.ports import Standing, Unread
 from rollout.stats.windows import SKEW_US
 from tests.intake.house import LOG, House, hand_in, opened
 from tests.intake.test_evidence import experiment
+from tests.lake.cold import Lake
 from tests.lake.histories import BEGIN_US, RUN, as_lines, request_at
 
 EVERY_US = DAY_US

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollout.domain.records import Run
-from rollout.lake.query import Lake, Trouble
 from rollout.lake.segments import Kind
 from tests.lake import histories, oracle
+from tests.lake.cold import Lake, Trouble
 from tests.lake.histories import (
     BEGIN_US,
     CLOSING,

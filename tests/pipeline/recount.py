@@ -8,8 +8,8 @@ from typing import Final
 from rollout.domain.records import NO_BLOCK, Run
 from rollout.lake import segments
 from rollout.lake.engine import connect
-from rollout.lake.query import Closing, Lake
 from rollout.lake.segments import Kind
+from tests.lake.cold import Closing, Lake
 from tests.pipeline.chain import Chain
 from tests.pipeline.families import SECOND_US, WINDOW_S, goal_of
 from tests.pipeline.lives import Life

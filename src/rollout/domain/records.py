@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 
 MINUTE_US: Final = 60_000_000
+DAY_US: Final = 86_400_000_000
 WINDOW_US: Final = 10_000_000
 """A unit-window: what one unit did in ten seconds."""
 NO_BLOCK: Final = -1
@@ -107,30 +108,3 @@ class RatioSums:
     xx: int
     fraction_nano: int
     """Σ y/x in billionths, each unit's fraction rounded up: a proof of safety never gains by it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stratum:
-    """Where closed units belong: their arm, the block of their bucket, and the day they were enrolled."""
-
-    arm: str
-    block: int
-    day: int
-
-
-@dataclass(frozen=True, slots=True)
-class Successes:
-    """Closed units, and how many of them had the outcome."""
-
-    units: int
-    successes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Enrolment:
-    """Distinct enrolled units by (arm, block); units seen in two analysed arms are in none of them."""
-
-    units: dict[tuple[str, int], int]
-    two_armed: int
-    first_us: int | None
-    """When the first of them was enrolled; nothing while there is none."""

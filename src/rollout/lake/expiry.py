@@ -11,9 +11,9 @@ from typing import Final, assert_never
 import duckdb
 
 from rollout.domain.experiment import ENDED, Experiment
+from rollout.domain.records import DAY_US
 from rollout.lake import segments
 from rollout.lake.keeping import Keeping
-from rollout.lake.query import DAY_US
 from rollout.lake.segments import Kind, Segment
 from rollout.ports import Standing, Unread
 from rollout.stats.windows import SKEW_US

@@ -9,10 +9,10 @@ from typing import Final
 
 import duckdb
 
+from rollout.domain.records import DAY_US
 from rollout.lake import segments
 from rollout.lake.digest import Unreadable
 from rollout.lake.engine import quoted
-from rollout.lake.query import DAY_US
 from rollout.lake.segments import Kind, Segment
 
 FILES_AT_ONCE: Final = 500

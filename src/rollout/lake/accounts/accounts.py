@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from rollout.domain.metric import MetricType
-from rollout.domain.records import NANO
+from rollout.domain.records import DAY_US, NANO
 from rollout.lake.accounts.asked import Asked, Counter, Told, Trouble
 from rollout.lake.accounts.enrolment import SLICE_US, Calendar, Slices
 from rollout.lake.accounts.exposures import Exposures, Visits
@@ -25,7 +25,6 @@ from rollout.stats import windows
 from rollout.stats.arrays import BoolArray, IntArray
 from rollout.stats.windows import LARGEST_SUM, SKEW_US
 
-DAY_US: Final = 86_400_000_000
 LONGEST_US: Final = 2 * 366 * DAY_US
 Again: TypeAlias = Callable[[IntArray, int, int], Exposures]
 """Reads the requests of some units between two moments again, also those of the batch."""

@@ -1,4 +1,4 @@
-"""Questions of the slow loop: exact sums over closed units, from an explicit list of files each time."""
+"""The cold way: the same questions in SQL, over all files each time; a second oracle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import duckdb
 
-from rollout.domain.records import NANO, Enrolment, RatioSums, Run, Stratum, Successes
+from rollout.domain.records import DAY_US, NANO, RatioSums, Run
 from rollout.errors import Problem, Retry
 from rollout.lake import segments
 from rollout.lake.digest import EXCEEDS, EXPOSURES, OUTCOMES
@@ -18,8 +18,34 @@ from rollout.lake.engine import connect, quoted
 from rollout.lake.segments import Kind
 from rollout.stats.windows import SKEW_US
 
-DAY_US: Final = 86_400_000_000
 ATTEMPTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """Where closed units belong: their arm, the block of their bucket, and the day they were enrolled."""
+
+    arm: str
+    block: int
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Successes:
+    """Closed units, and how many of them had the outcome."""
+
+    units: int
+    successes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """Distinct enrolled units by (arm, block); units seen in two analysed arms are in none of them."""
+
+    units: dict[tuple[str, int], int]
+    two_armed: int
+    first_us: int | None
+    """When the first of them was enrolled; nothing while there is none."""
 
 
 class Trouble(StrEnum):
