@@ -11,6 +11,7 @@ import pytest
 
 from rollout.agent.recorder import Converter
 from tests.calibration import registry
+from tests.calibration.__main__ import DOCS
 from tests.calibration.trap import Claim, Finding, Kind, Trap, World, judged, ours, run_batch
 from tests.pipeline import page, traps
 from tests.pipeline.short_chain import Converting
@@ -82,6 +83,16 @@ def test_all_24_traps_go_through_the_pipeline() -> None:
         trap.number: trap.name for trap in registry.all_traps()
     }
     assert {trap.number for trap in TRAPS} == set(SHOWN)
+
+
+def test_the_section_on_the_page_is_of_these_worlds() -> None:
+    text = (DOCS / "calibration.md").read_text(encoding="utf-8")
+    section = page.kept(text)
+    for trap in TRAPS:
+        assert f"- **{trap.number}, {trap.name}**: {SHOWN[trap.number]}." in section
+        for world in trap.worlds:
+            assert f"  - {world.key.removeprefix('pipeline: ')}: {world.sentence}\n" in section
+    assert "In 24 traps every mistake is caught and ours holds." in section
 
 
 def test_the_section_keeps_its_place_and_the_others() -> None:
