@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
@@ -276,6 +277,25 @@ def test_bytes_that_are_counted_but_not_there_are_named(tmp_path: Path) -> None:
     (tmp_path / Kind.EXPOSURES / Segment("node-1", "0" * 32, 1, 2).name).unlink()
     with pytest.raises(Retry, match=r"lacks bytes 1 to 2 of the log 0{32} of node-1"):
         said(books, BEGIN_US)
+
+
+def test_a_hole_from_before_every_run_holds_none_of_them(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    for number in range(3):
+        place.file([histories.request_at(0, unit=f"unit {number}")], "node-1")
+    within = tmp_path / Kind.EXPOSURES
+    (within / Segment("node-1", "0" * 32, 1, 2).name).unlink()
+    behind = within / Segment("node-1", "0" * 32, 2, 3).name
+    oldest_s = ASKED.outcomes_from_us / 1e6
+    os.utime(behind, (oldest_s, oldest_s + 1))
+    with pytest.raises(Retry, match="lacks bytes 1 to 2"):
+        said(Books(tmp_path, cursors=place.cursors), BEGIN_US)
+    os.utime(behind, (oldest_s, oldest_s - 1))
+    books = Books(tmp_path, cursors=place.cursors)
+    assert said(books, BEGIN_US).enrolled[0] == [[2, 0], [0, 0]]
+    place.file([histories.request_at(1, unit="unit 3")], "node-1")
+    assert said(books, BEGIN_US).enrolled[0] == [[3, 0], [0, 0]]
+    assert [one.differs for one in books.check(0)] == [()]
 
 
 def test_memory_is_bounded_and_more_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -162,6 +162,7 @@ class Books:
             key: one for key, one in self._accounts.items() if key in wanted and one.asked == wanted[key]
         }
         opened = [asked for key, asked in wanted.items() if key not in self._accounts]
+        self._filed.needed_from_us = min((one.outcomes_from_us for one in wanted.values()), default=0)
         if self._filed.has_news():
             exposures, seen = self._filed.fresh(Kind.EXPOSURES)
             outcomes, told = self._filed.fresh(Kind.OUTCOMES)

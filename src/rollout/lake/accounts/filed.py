@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -27,6 +28,8 @@ class Filed:
         self._folder, self._cursors = folder, cursors
         self._counted: Ends | None = None
         self.ends: Ends = {}
+        self.needed_from_us = 0
+        """Nothing that was handed in before it matters to any run: a hole in it is passed over."""
 
     def has_news(self) -> bool:
         """Return whether anything may have been filed since this was asked last."""
@@ -59,14 +62,18 @@ class Filed:
             expired = gone[node, log].end if (node, log) in gone else 0
             at = max(after.get((kind, node, log), 0), expired)
             limit = max(one.end for one in own) if until is None else until.get((kind, node, log), 0)
-            chain = _chain(own, at, limit, is_first=at == expired)
-            if (reached := chain[-1].end if chain else at) < limit:
-                raise _lacking(
-                    node, log, reached, min((o.start for o in own if o.start > reached), default=limit)
-                )
+            chain = _chain(own, at, limit, is_first=at == expired, is_old=partial(self._is_old, within))
+            reached = chain[-1].end if chain else at
+            if reached < limit:
+                behind = min((one.start for one in own if one.start > reached), default=limit)
+                raise _lacking(node, log, reached, behind)
             paths += [within / segment.name for segment in chain]
-            ends[kind, node, log] = chain[-1].end if chain else at
+            ends[kind, node, log] = reached
         return paths, ends
+
+    def _is_old(self, within: Path, behind: Segment) -> bool:
+        """Return whether what lies before a file was handed in before anything that matters."""
+        return (within / behind.name).stat().st_mtime_ns // 1_000 < self.needed_from_us
 
     def advance(self, ends: Mapping[tuple[str, str, str], int]) -> None:
         """Note how far logs were taken in."""
@@ -77,18 +84,25 @@ class Filed:
         self._counted, self.ends = None, {}
 
 
-def _chain(files: list[Segment], at: int, limit: int, *, is_first: bool) -> list[Segment]:
+def _chain(
+    files: list[Segment], at: int, limit: int, *, is_first: bool, is_old: Callable[[Segment], bool]
+) -> list[Segment]:
     """Return files that follow each other from a byte on; the longest of those that begin there."""
     own = sorted((one for one in files if at < one.end <= limit), key=lambda one: (one.start, -one.end))
     found: list[Segment] = []
     for segment in own:
         begins_here = segment.start == at or (is_first and not found and segment.start < at)
-        if begins_here:
+        if begins_here or (segment.start > at and not _is_inside(own, at) and is_old(segment)):
             found.append(segment)
             at = segment.end
-    if at < limit and any(one.start < at < one.end for one in own):
+    if at < limit and _is_inside(own, at):
         raise Overtaken
     return found
+
+
+def _is_inside(files: list[Segment], at: int) -> bool:
+    """Return whether a byte lies inside a merged file, whose parts are gone."""
+    return any(one.start < at < one.end for one in files)
 
 
 def _lacking(node: str, log: str, start: int, end: int) -> Retry:
