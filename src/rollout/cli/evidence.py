@@ -150,7 +150,8 @@ def rebuild(invocation: Invocation, is_check: bool, output: str | None) -> int: 
     ]
     if rows:
         print_table(rows, invocation.settings.color)
-    write(f"{found.rows_read:,} requests of {len(rows)} experiments in {found.seconds:.1f} s\n")
+    experiments = "1 experiment" if len(rows) == 1 else f"{len(rows)} experiments"
+    write(f"{found.rows_read:,} requests of {experiments} in {found.seconds:.1f} s\n")
     return ExitCode.FINDINGS if differing else ExitCode.FINE
 
 
