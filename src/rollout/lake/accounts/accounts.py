@@ -6,29 +6,58 @@ rows and sums.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
 
-from rollout.domain.metric import MetricType
 from rollout.domain.records import DAY_US, NANO
-from rollout.lake.accounts.asked import Asked, Counter, Told, Trouble
+from rollout.lake.accounts.asked import Asked, Counter, Told
+from rollout.lake.accounts.columns import (
+    ARM,
+    BLOCK,
+    ENROLLED,
+    IS_TWO_ARMED,
+    UNIT,
+    by_window,
+    columns_of,
+    counter_column,
+    folded,
+    requests_column,
+    told_column,
+)
 from rollout.lake.accounts.enrolment import SLICE_US, Calendar, Slices
 from rollout.lake.accounts.exposures import Exposures, Visits
 from rollout.lake.accounts.index import NOWHERE, Index
 from rollout.lake.accounts.outcomes import Outcomes
 from rollout.lake.accounts.sets import distinct
-from rollout.lake.accounts.table import Table, Width
+from rollout.lake.accounts.table import Table
 from rollout.lake.accounts.totals import ClosedSums, Rows, Totals
 from rollout.stats import windows
 from rollout.stats.arrays import BoolArray, IntArray
-from rollout.stats.windows import LARGEST_SUM, SKEW_US
+from rollout.stats.windows import SKEW_US
 
 LONGEST_US: Final = 2 * 366 * DAY_US
 Again: TypeAlias = Callable[[IntArray, int, int], Exposures]
 """Reads the requests of some units between two moments again, also those of the batch."""
-_UNIT, _ENROLLED, _ARM, _BLOCK, _IS_TWO_ARMED = "unit", "enrolled_us", "arm", "block", "is_two_armed"
+
+
+@dataclass(slots=True)
+class _Closing:
+    """One metric's closed units: their sums, how many told anything, and who was the last to close."""
+
+    metric: Counter | Told
+    totals: Totals
+    rates: Slices
+    until_us: int
+    """Units that were enrolled later are open."""
+
+    def rate(self, enrolled_us: IntArray, has_any: BoolArray, sign: int) -> None:
+        """Note how many units told anything, whatever their arm."""
+        column = np.zeros(len(enrolled_us), dtype=np.int64)
+        self.rates.change(enrolled_us, column, sign)
+        self.rates.change(enrolled_us[has_any], column[has_any] + 1, sign)
 
 
 class Accounts:
@@ -41,14 +70,16 @@ class Accounts:
         self.two_armed = 0
         self.misdated = 0
         """Requests from after every run's end: they are left out, for tables by time must have one."""
-        self._table = Table(_columns(asked))
+        self._table = Table(columns_of(asked))
         self._index, self._calendar = Index(), Calendar()
         self._enrolled = Slices(asked.since_us, len(asked.blocks) * asked.arms)
         shape = {"blocks": len(asked.blocks), "arms": asked.arms}
-        self._totals = {one.name: Totals(**shape, columns=2) for one in asked.counters}
-        self._totals |= {one.name: Totals(**shape, columns=one.columns) for one in asked.told}
-        self._rates = {one.name: Slices(asked.since_us, 2) for one in asked.told}
-        self._closed_us = dict.fromkeys(self._totals, asked.since_us - 1)
+        self._closings = {
+            one.name: _Closing(
+                one, Totals(**shape, columns=one.columns), Slices(asked.since_us, 2), asked.since_us - 1
+            )
+            for one in asked.everything
+        }
         largest = max(asked.blocks, default=0)
         self._block_index = np.full(largest + 2, NOWHERE, dtype=np.int64)
         self._block_index[list(asked.blocks)] = np.arange(len(asked.blocks))
@@ -93,9 +124,9 @@ class Accounts:
             return self._enrolled.after(self.asked.since_us - SLICE_US).reshape(shape)
         found = self._enrolled.after(from_us)
         rows = self._calendar.of(from_us // SLICE_US)
-        enrolled_us = self._table[_ENROLLED][rows]
+        enrolled_us = self._table[ENROLLED][rows]
         is_in = (enrolled_us >= from_us) & (enrolled_us // SLICE_US == from_us // SLICE_US)
-        rows = rows[is_in & (self._table[_IS_TWO_ARMED][rows] == 0)]
+        rows = rows[is_in & (self._table[IS_TWO_ARMED][rows] == 0)]
         return (found + np.bincount(self._place(rows), minlength=len(found))).reshape(shape)
 
     def first_us(self) -> int | None:
@@ -104,46 +135,43 @@ class Accounts:
         if number is None:
             return None
         rows = self._calendar.of(number)
-        enrolled_us = self._table[_ENROLLED][rows]
-        is_in = (enrolled_us // SLICE_US == number) & (self._table[_IS_TWO_ARMED][rows] == 0)
+        enrolled_us = self._table[ENROLLED][rows]
+        is_in = (enrolled_us // SLICE_US == number) & (self._table[IS_TWO_ARMED][rows] == 0)
         return int(enrolled_us[is_in].min())
 
     def closed(self, name: str, watermark_us: int) -> ClosedSums:
         """Return one metric's sums over the units that are closed at a watermark, which may also fall."""
-        metric = self._metric(name)
-        before_us, now_us = self._closed_us[name], watermark_us - metric.window.closes_after_us
+        closing = self._closings[name]
+        before_us, now_us = closing.until_us, watermark_us - closing.metric.window.closes_after_us
         if now_us != before_us:
             rows = self._between(min(before_us, now_us), max(before_us, now_us))
-            self._sum(metric, rows, 1 if now_us > before_us else -1)
-            self._closed_us[name] = now_us
-        return self._totals[name].closed()
+            self._sum(closing, rows, 1 if now_us > before_us else -1)
+            closing.until_us = now_us
+        return closing.totals.closed()
 
     def closed_until(self, name: str) -> int:
         """Return the watermark at which a metric's closed units were last asked for."""
-        return self._closed_us[name] + self._metric(name).window.closes_after_us
+        return self._closings[name].until_us + self._closings[name].metric.window.closes_after_us
 
     def rates(self, name: str) -> tuple[int, IntArray]:
         """Return closed units, and those with anything told, by ten minutes; and the first's number."""
-        return self._rates[name].table()
+        return self._closings[name].rates.table()
 
     def rows(self) -> dict[str, IntArray]:
         """Return everything that is known of every unit, in the order of their numbers."""
-        order = np.argsort(self._table[_UNIT])
+        order = np.argsort(self._table[UNIT])
         return {name: self._table[name][order] for name in self._table.names}
 
     def put(self, rows: Mapping[str, IntArray], outcomes: Mapping[str, Outcomes]) -> None:
         """Take in units that were summed up before, none of which is known yet, sorted by their numbers."""
-        own = self._table.grow(len(rows[_UNIT]))
+        own = self._table.grow(len(rows[UNIT]))
         for name in self._table.names:
             if name in rows:
                 self._table[name][own] = rows[name]
-        self._index.put(rows[_UNIT], own)
-        self._calendar.enter(own, rows[_ENROLLED])
+        self._index.put(rows[UNIT], own)
+        self._calendar.enter(own, rows[ENROLLED])
         self._retell(own, outcomes)
         self._change(own, +1)
-
-    def _metric(self, name: str) -> Counter | Told:
-        return next(one for one in self.asked.everything if one.name == name)
 
     def _own(self, batch: Exposures) -> Exposures:
         """Return what belongs to this run, with its blocks by their place."""
@@ -158,11 +186,11 @@ class Accounts:
     def _enrol(self, visits: Visits, are_new: BoolArray) -> IntArray:
         rows = self._table.grow(int(are_new.sum()))
         for name, values in (
-            (_UNIT, visits.unit),
-            (_ENROLLED, visits.first_us),
-            (_ARM, visits.low_arm),
-            (_BLOCK, visits.block),
-            (_IS_TWO_ARMED, visits.low_arm != visits.high_arm),
+            (UNIT, visits.unit),
+            (ENROLLED, visits.first_us),
+            (ARM, visits.low_arm),
+            (BLOCK, visits.block),
+            (IS_TWO_ARMED, visits.low_arm != visits.high_arm),
         ):
             self._table[name][rows] = values[are_new]
         self._index.put(visits.unit[are_new], rows)
@@ -170,15 +198,15 @@ class Accounts:
 
     def _meet(self, visits: Visits, rows: IntArray, are_known: BoolArray) -> BoolArray:
         """Note other arms and earlier first requests of known units; return who was enrolled earlier."""
-        known, arm, enrolled_us = rows[are_known], self._table[_ARM], self._table[_ENROLLED]
+        known, arm, enrolled_us = rows[are_known], self._table[ARM], self._table[ENROLLED]
         low, high = visits.low_arm[are_known], visits.high_arm[are_known]
-        self._table[_IS_TWO_ARMED][known] |= (low != arm[known]) | (high != arm[known])
+        self._table[IS_TWO_ARMED][known] |= (low != arm[known]) | (high != arm[known])
         arm[known] = np.minimum(arm[known], low)
         first_us, block = visits.first_us[are_known], visits.block[are_known]
         is_earlier = first_us < enrolled_us[known]
-        is_earlier |= (first_us == enrolled_us[known]) & (block < self._table[_BLOCK][known])
+        is_earlier |= (first_us == enrolled_us[known]) & (block < self._table[BLOCK][known])
         earlier = known[is_earlier]
-        enrolled_us[earlier], self._table[_BLOCK][earlier] = first_us[is_earlier], block[is_earlier]
+        enrolled_us[earlier], self._table[BLOCK][earlier] = first_us[is_earlier], block[is_earlier]
         moved = np.zeros(len(rows), dtype=np.bool_)
         moved[np.flatnonzero(are_known)[is_earlier]] = True
         return moved
@@ -190,125 +218,71 @@ class Accounts:
         self._add(visits.requests.chosen(are_counted), owner)
 
     def _add(self, requests: Exposures, owner: IntArray) -> None:
-        since_us = requests.ts_us - self._table[_ENROLLED][owner]
-        for window_us, counters in _by_window(self.asked.counters).items():
+        since_us = requests.ts_us - self._table[ENROLLED][owner]
+        for window_us, counters in by_window(self.asked.counters).items():
             is_in = (since_us >= 0) & (since_us < window_us)
-            np.add.at(self._table[_requests(window_us)], owner[is_in], 1)
-            for name, counter in {_counter(one): one for one in counters}.items():
+            np.add.at(self._table[requests_column(window_us)], owner[is_in], 1)
+            for name, counter in {counter_column(one): one for one in counters}.items():
                 np.add.at(self._table[name], owner[is_in & requests.troubled(counter)], 1)
 
     def _recount(self, rows: IntArray, again: Again) -> None:
         """Count anew for units whose windows began earlier than was known."""
-        by_window = _by_window(self.asked.counters)
-        if not len(rows) or not by_window:
+        windows_us = by_window(self.asked.counters)
+        if not len(rows) or not windows_us:
             return
-        for name in (*map(_requests, by_window), *map(_counter, self.asked.counters)):
+        for name in (*map(requests_column, windows_us), *map(counter_column, self.asked.counters)):
             self._table[name][rows] = 0
-        enrolled_us, units = self._table[_ENROLLED][rows], self._table[_UNIT][rows]
-        until_us = int(enrolled_us.max()) + max(by_window)
+        enrolled_us, units = self._table[ENROLLED][rows], self._table[UNIT][rows]
+        until_us = int(enrolled_us.max()) + max(windows_us)
         found = self._own(again(np.sort(units), int(enrolled_us.min()), until_us))
         self._add(found, self._index.rows(found.unit))
 
     def _retell(self, rows: IntArray, outcomes: Mapping[str, Outcomes]) -> None:
         """Sum up the outcomes of some units anew."""
-        rows = rows[np.argsort(self._table[_UNIT][rows])]
-        units, enrolled_us = self._table[_UNIT][rows], self._table[_ENROLLED][rows]
+        rows = rows[np.argsort(self._table[UNIT][rows])]
+        units, enrolled_us = self._table[UNIT][rows], self._table[ENROLLED][rows]
         for metric in self.asked.told:
-            column = self._table[_told(metric)]
+            column = self._table[told_column(metric)]
             for place, source in enumerate(metric.sources):
                 told, owner = outcomes[source].counted(units)
                 is_in = windows.in_window(told.ts_us, enrolled_us[owner], window_us=metric.window.window_us)
-                column[rows, place] = _folded(metric, told.value_u[is_in], owner[is_in], len(rows))
+                column[rows, place] = folded(metric, told.value_u[is_in], owner[is_in], len(rows))
                 if place == 0 and metric.before_us is not None:
                     since_us = told.ts_us - enrolled_us[owner]
                     is_before = (since_us >= -metric.before_us) & (since_us < -SKEW_US)
-                    column[rows, -1] = _folded(metric, told.value_u[is_before], owner[is_before], len(rows))
+                    column[rows, -1] = folded(metric, told.value_u[is_before], owner[is_before], len(rows))
 
     def _change(self, rows: IntArray, sign: int) -> None:
         """Enter units into every sum that they belong to now, or take them out before they change."""
-        is_two_armed = self._table[_IS_TWO_ARMED][rows] != 0
+        is_two_armed = self._table[IS_TWO_ARMED][rows] != 0
         self.two_armed += sign * int(is_two_armed.sum())
         rows = rows[~is_two_armed]
-        enrolled_us = self._table[_ENROLLED][rows]
+        enrolled_us = self._table[ENROLLED][rows]
         self._enrolled.change(enrolled_us, self._place(rows), sign)
-        for metric in self.asked.everything:
-            self._sum(metric, rows[enrolled_us <= self._closed_us[metric.name]], sign)
+        for closing in self._closings.values():
+            self._sum(closing, rows[enrolled_us <= closing.until_us], sign)
 
-    def _sum(self, metric: Counter | Told, rows: IntArray, sign: int) -> None:
+    def _sum(self, closing: _Closing, rows: IntArray, sign: int) -> None:
         """Add closed units to a metric's sums, or take them out."""
-        rows = rows[self._table[_IS_TWO_ARMED][rows] == 0]
-        enrolled_us = self._table[_ENROLLED][rows]
+        metric = closing.metric
+        rows = rows[self._table[IS_TWO_ARMED][rows] == 0]
+        enrolled_us = self._table[ENROLLED][rows]
         fraction: IntArray | None = None
         if isinstance(metric, Counter):
-            x = self._table[_requests(metric.window.window_us)][rows]
-            y = self._table[_counter(metric)][rows]
+            x = self._table[requests_column(metric.window.window_us)][rows]
+            y = self._table[counter_column(metric)][rows]
             values, fraction = np.column_stack([y, x]), (y * NANO + x - 1) // np.maximum(x, 1)
         else:
-            values = self._table[_told(metric)][rows]
-            self._rate(metric, enrolled_us, values[:, 0] != 0, sign)
+            values = self._table[told_column(metric)][rows]
+            closing.rate(enrolled_us, values[:, 0] != 0, sign)
         found = Rows(enrolled_us // DAY_US, self._place(rows), values, fraction)
-        self._totals[metric.name].change(found, sign)
-
-    def _rate(self, metric: Told, enrolled_us: IntArray, has_any: BoolArray, sign: int) -> None:
-        """Note how many closed units told anything, whatever their arm."""
-        rates, column = self._rates[metric.name], np.zeros(len(enrolled_us), dtype=np.int64)
-        rates.change(enrolled_us, column, sign)
-        rates.change(enrolled_us[has_any], column[has_any] + 1, sign)
+        closing.totals.change(found, sign)
 
     def _place(self, rows: IntArray) -> IntArray:
-        return self._table[_BLOCK][rows].astype(np.int64) * self.asked.arms + self._table[_ARM][rows]
+        return self._table[BLOCK][rows].astype(np.int64) * self.asked.arms + self._table[ARM][rows]
 
     def _between(self, after_us: int, until_us: int) -> IntArray:
         """Return who was enrolled after one moment, and not after another."""
         rows = self._calendar.between((after_us + 1) // SLICE_US, until_us // SLICE_US)
-        enrolled_us = self._table[_ENROLLED][rows]
+        enrolled_us = self._table[ENROLLED][rows]
         return rows[(enrolled_us > after_us) & (enrolled_us <= until_us)]
-
-
-def _columns(asked: Asked) -> dict[str, Width]:
-    fixed: dict[str, Width] = {
-        _UNIT: (np.int64, 0),
-        _ENROLLED: (np.int64, 0),
-        _ARM: (np.int8, 0),
-        _BLOCK: (np.int16, 0),
-        _IS_TWO_ARMED: (np.bool_, 0),
-    }
-    counted = [*map(_requests, _by_window(asked.counters)), *map(_counter, asked.counters)]
-    told = {_told(one): (np.int64, one.columns) for one in asked.told}
-    return {**fixed, **dict.fromkeys(counted, (np.int64, 0)), **told}
-
-
-def _by_window(counters: Sequence[Counter]) -> dict[int, list[Counter]]:
-    found: dict[int, list[Counter]] = {}
-    for counter in counters:
-        found.setdefault(counter.window.window_us, []).append(counter)
-    return found
-
-
-def _requests(window_us: int) -> str:
-    return f"requests in {window_us} us"
-
-
-def _counter(counter: Counter) -> str:
-    counted = counter.counted if isinstance(counter.counted, Trouble) else "/".join(map(str, counter.counted))
-    return f"{counted} in {counter.window.window_us} us"
-
-
-def _told(told: Told) -> str:
-    return f"told {told.name}"
-
-
-def _folded(metric: Told, value_u: IntArray, owner: IntArray, units: int) -> IntArray:
-    """Return each unit's value: whether, how often, or how much in all."""
-    match metric.kind:
-        case MetricType.BINARY:
-            return (np.bincount(owner[value_u > 0], minlength=units) > 0).astype(np.int64)
-        case MetricType.COUNT:
-            return np.bincount(owner, minlength=units).astype(np.int64)
-        case _:
-            found = np.zeros(units, dtype=np.int64)
-            np.add.at(found, owner, value_u)
-            size = np.bincount(owner, weights=np.abs(value_u), minlength=units)
-            if (size >= LARGEST_SUM / 2).any():
-                found = np.where(size < LARGEST_SUM / 2, found, LARGEST_SUM // 2)
-            return found if metric.cap_u is None else np.minimum(found, metric.cap_u)

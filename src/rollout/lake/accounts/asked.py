@@ -43,6 +43,11 @@ class Counter:
     window: Window
     counted: Trouble | Limits
 
+    @property
+    def columns(self) -> int:
+        """How many numbers a unit has: its troubles, and its requests."""
+        return 2
+
 
 @dataclass(frozen=True, slots=True)
 class Told:

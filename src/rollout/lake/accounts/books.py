@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
@@ -14,13 +14,13 @@ import duckdb
 from rollout.domain.records import Run
 from rollout.errors import Problem, Retry
 from rollout.lake.accounts import firsts
-from rollout.lake.accounts.accounts import Accounts
+from rollout.lake.accounts.accounts import Accounts, Again
 from rollout.lake.accounts.asked import Asked
 from rollout.lake.accounts.comparing import differences
 from rollout.lake.accounts.exposures import NOTHING, Exposures
 from rollout.lake.accounts.filed import Cursors, Filed, Overtaken
 from rollout.lake.accounts.outcomes import Outcomes, Told
-from rollout.lake.accounts.reading import Reading
+from rollout.lake.accounts.reading import FOR_EVER_US, Reading
 from rollout.lake.accounts.sets import NOBODY, distinct
 from rollout.lake.engine import connect
 from rollout.lake.segments import Kind
@@ -188,28 +188,30 @@ class Books:
         self, accounts: Sequence[Accounts], paths: Sequence[Path], retold: Mapping[str, IntArray]
     ) -> None:
         """Bring runs up to date."""
+        # Units that came earlier than was known are read again: then the lake is listed, once for all runs.
+        files = cache(lambda: [*dict.fromkeys([*self._filed.taken(Kind.EXPOSURES), *paths])])
         for one in accounts:
             changed = [retold[metric] for metric in one.asked.metrics if metric in retold]
             heard = distinct(*changed)
             if len(heard):
-                self._give(one, NOTHING, heard, paths)
+                one.take(NOTHING, heard, self._outcomes, self._again(one, files))
         runs = [one.asked.run for one in accounts]
         for batches in self._reading.exposures(paths, runs):
             for one, batch in zip(accounts, batches, strict=True):
                 if len(batch):
-                    self._give(one, batch, NOBODY, paths)
-
-    def _give(self, accounts: Accounts, batch: Exposures, heard: IntArray, fresh: Sequence[Path]) -> None:
-        again = partial(self._again, accounts, fresh)
-        accounts.take(batch, heard, self._outcomes, again)
+                    one.take(batch, NOBODY, self._outcomes, self._again(one, files))
 
     def _again(
-        self, accounts: Accounts, fresh: Sequence[Path], units: IntArray, from_us: int, until_us: int
-    ) -> Exposures:
-        """Read the requests of some units again, in what was taken in and what is being taken in."""
-        paths = [*dict.fromkeys([*self._filed.taken(Kind.EXPOSURES), *fresh])]
-        (found,) = self._reading.between(paths, [accounts.asked.run], from_us, until_us, units)
-        return found
+        self, accounts: Accounts, files: Callable[[], Sequence[Path]], before_us: int = FOR_EVER_US
+    ) -> Again:
+        """Return how a run's requests from before a moment are read again."""
+
+        def again(units: IntArray, from_us: int, until_us: int) -> Exposures:
+            run, until_us = accounts.asked.run, min(until_us, before_us)
+            (found,) = self._reading.between(files(), [run], from_us, until_us, units)
+            return found
+
+        return again
 
     def _open(self, asked: Sequence[Asked], on_read: Callable[[int], object]) -> None:
         """Read some runs from the beginning, or from what was summed up of them, all in one pass."""
@@ -219,7 +221,7 @@ class Books:
         runs, from_us = [one.run for one in asked], min((one.from_us for one in opened), default=0)
         for batches in self._reading.exposures(exposures, runs, from_us=from_us):
             for accounts, batch in zip(opened, batches, strict=True):
-                self._give(accounts, batch, NOBODY, exposures)
+                accounts.take(batch, NOBODY, self._outcomes, self._again(accounts, lambda: exposures))
             on_read(sum(map(len, batches)))
         self._accounts |= {(one.asked.run, one.asked.since_us): one for one in opened}
 
@@ -255,25 +257,12 @@ class Books:
             return
         accounts, paths = self._begun(bare), self._filed.taken(Kind.EXPOSURES)
         spans = self._reading.exposures(paths, [bare.run], from_us=accounts.from_us, until_us=horizon_us)
+        again = self._again(accounts, lambda: paths, horizon_us)
         for (batch,) in spans:
-            accounts.take(batch, NOBODY, {}, partial(self._again_before, horizon_us, accounts, paths))
+            accounts.take(batch, NOBODY, {}, again)
         firsts.write(self._engine, self._folder, accounts, horizon_us)
         if (kept := self._accounts.get((asked.run, asked.since_us))) is not None:
             kept.from_us = max(kept.from_us, horizon_us)
-
-    def _again_before(  # noqa: PLR0913, PLR0917 (what is read again, and up to when)
-        self,
-        horizon_us: int,
-        accounts: Accounts,
-        paths: Sequence[Path],
-        units: IntArray,
-        from_us: int,
-        until_us: int,
-    ) -> Exposures:
-        """Read the requests of some units again, without those after a horizon."""
-        until_us = min(until_us, horizon_us)
-        (found,) = self._reading.between(paths, [accounts.asked.run], from_us, until_us, units)
-        return found
 
     def _reset(self) -> None:
         self._filed.forget()
