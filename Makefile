@@ -49,7 +49,7 @@ format: setup ## Format the code, and mend what ruff can mend
 	@$(PY) -m ruff format $(SOURCES)
 	@$(PY) -m ruff check --fix $(SOURCES)
 
-demo: setup ## Watch two experiments live through the whole chain, in about a minute (KEEP=1: stay up)
+demo: setup ## Watch three experiments live through the whole chain, in about a minute (KEEP=1: stay up)
 	@.venv/bin/rollout demo $(if $(KEEP),--keep) $(ARGS)
 
 bench: setup ## Run the benchmarks side by side with their peers

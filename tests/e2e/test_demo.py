@@ -1,4 +1,4 @@
-"""The demo is the whole chain: a promotion on proof, a rollback on harm, and nothing left behind."""
+"""The demo is the whole chain: a promotion on proof, a rollback on harm, a hold on a broken split."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def running(word: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_the_better_model_is_promoted_and_the_failing_one_rolled_back(tmp_path: Path) -> None:
+def test_the_better_model_is_promoted_the_failing_one_rolled_back_and_the_broken_split_held(
+    tmp_path: Path,
+) -> None:
     temporary, reports = tmp_path / "t", tmp_path / "reports"
     temporary.mkdir()
     done = subprocess.run(
@@ -41,8 +43,9 @@ def test_the_better_model_is_promoted_and_the_failing_one_rolled_back(tmp_path: 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "churn-v2 is promoted: the goal is proven" in done.stdout
     assert "fraud-v4 is rolled-back: a metric is proven worse than its margin (errors)" in done.stdout
+    assert "search-v3 is paused: units do not fall to the arms as the policy split them" in done.stdout
     assert "Traceback" not in done.stderr
-    for name in ("churn-v2", "fraud-v4"):
+    for name in ("churn-v2", "fraud-v4", "search-v3"):
         assert "<svg" in (reports / f"{name}.html").read_text()
     assert not any(temporary.iterdir())
     if Path("/proc/self/cmdline").exists():

@@ -1,4 +1,4 @@
-"""`rollout demo`: two stories from policy to report on real parts, in about two minutes."""
+"""`rollout demo`: three stories from policy to report on real parts, in about a minute."""
 
 import socket
 import tempfile
@@ -28,7 +28,7 @@ REPORTS = Path("rollout-demo")
     "demo",
     epilog=epilog(
         {
-            "rollout demo": "watch one model being promoted and another being rolled back",
+            "rollout demo": "watch a model being promoted, one rolled back, and one held",
             "rollout demo --keep": "and leave everything running, to play with",
         }
     ),
@@ -43,17 +43,19 @@ REPORTS = Path("rollout-demo")
 )
 @pass_invocation
 def verb(invocation: Invocation, keep: bool, reports: Path) -> int:  # noqa: FBT001 (click passes it by name)
-    """Live through two experiments: a better model, and one that begins to fail a fifth of its requests.
+    """Live through three experiments: a better model, one that begins to fail, and one whose split is broken.
 
     A real Envoy splits the traffic of simulated users, who report outcomes; the controller decides. Exit
-    code 0 only if the better model was promoted, its action ran, and the failing one was rolled back.
+    code 0 only if the better model was promoted, its action ran, the failing one was rolled back, and the
+    one that got other users than its control was held.
     """
     from rollout.cli.control import read_token
     from rollout.cli.up import wait_until_told
     from rollout.cli.watch import keep_looking
     from rollout.client.connection import Connection
     from rollout.client.control_plane import ControlPlane
-    from rollout.demo.company import Addresses, Company, policies
+    from rollout.demo.company import Addresses, Company
+    from rollout.demo.stories import STORIES
     from rollout.domain.judge import Patience
 
     color = invocation.color
@@ -71,10 +73,11 @@ def verb(invocation: Invocation, keep: bool, reports: Path) -> int:  # noqa: FBT
                 ControlPlane(connection) as control,
                 Company(Addresses(proxy_url, control_url, token or ""), now_us=_now_us) as company,
             ):
-                for policy in policies(company, folder):
+                texts = {story.name: story.policy(*company.urls[story.name], folder) for story in STORIES}
+                for policy in texts.values():
                     control.start(policy.encode(), file="demo")
-                company.let_users_in()
-                keep_looking(_within(control, ENDS_WITHIN_S), color, as_json=False, ends=True)
+                company.let_users_in({story.name: story.admits(texts[story.name]) for story in STORIES})
+                keep_looking(_within(control, ENDS_WITHIN_S), color, as_json=False, until=_has_been_told)
                 fine = _tell(control, folder, reports)
                 if keep:
                     write(f"proxy: {proxy_url}   control: {control_url}\n")
@@ -100,25 +103,32 @@ class _Overdue(RolloutError):
     """The stories took too long."""
 
 
+def _has_been_told(run: "ExperimentAnswer") -> bool:
+    """Return whether a story is over: its run has ended, or is held until a person comes."""
+    return run.has_ended or run.phase == "paused"
+
+
 def _tell(control: "ControlPlane", folder: Path, reports: Path) -> bool:
-    """Say what happened and where the reports lie; return whether both stories ended as they should."""
+    """Say what happened and where the reports lie; return whether every story ended as it should."""
+    from rollout.cli.explain import explained
     from rollout.client.answers import ReportFormat
-    from rollout.demo.company import BAD, GOOD, PROMOTED_FILE
+    from rollout.demo.stories import BROKEN, PROMOTED_FILE, STORIES
 
     reports.mkdir(parents=True, exist_ok=True)
-    runs = {run.name: run for run in control.experiments()}
-    for name, run in runs.items():
-        page = reports / f"{name}.html"
-        page.write_text(control.report(name, ReportFormat.HTML), encoding="utf-8")
-        why = next(
-            (entry for entry in reversed(control.history(name)) if entry.action in {"promote", "roll-back"}),
-            None,
-        )
+    fine = True
+    for story in STORIES:
+        run, entries = control.experiment(story.name), control.history(story.name)
+        page = reports / f"{story.name}.html"
+        page.write_text(control.report(story.name, ReportFormat.HTML), encoding="utf-8")
+        why = next((entry for entry in reversed(entries) if entry.reason == story.reason), None)
         said = "" if why is None else f": {why.sentence}" + (f" ({why.metric})" if why.metric else "")
-        write(f"{name} is {run.phase}{said}\n  report: {page}\n")
+        write(f"{story.name} is {run.phase}{said}\n  report: {page}\n")
+        fine = fine and why is not None and run.phase == story.phase
+        if story.name == BROKEN:
+            write("".join(f"  {line}\n" for line in explained(run, entries)))
     ran = (folder / PROMOTED_FILE).exists()
     write(f"the promote action {'ran' if ran else 'did NOT run'}\n")
-    return ran and runs[GOOD].phase == "promoted" and runs[BAD].phase == "rolled-back"
+    return ran and fine
 
 
 def _free_port() -> int:

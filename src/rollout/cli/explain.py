@@ -48,8 +48,13 @@ def verb(invocation: Invocation, name: str, output: str | None) -> None:
         }
         print_json(document)
         return
+    write("".join(f"{line}\n" for line in explained(experiment, entries)))
+
+
+def explained(experiment: "ExperimentAnswer", entries: "Sequence[EntryAnswer]") -> list[str]:
+    """Return the explanation, line by line."""
     lines = [*_present(experiment), "", "how it came to that:", *_timeline(experiment, entries)]
-    write("".join(f"{printable(line)}\n" for line in lines))
+    return [printable(line) for line in lines]
 
 
 def _present(experiment: "ExperimentAnswer") -> "Iterator[str]":

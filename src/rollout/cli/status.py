@@ -44,9 +44,9 @@ def verb(invocation: Invocation, name: str | None, output: str | None, *, watch:
     with control_plane(settings) as control:
         look = _look(control, name)
         if watch:
-            from rollout.cli.watch import keep_looking
+            from rollout.cli.watch import has_ended, keep_looking
 
-            keep_looking(look, settings.color, as_json=as_json, ends=name is not None)
+            keep_looking(look, settings.color, as_json=as_json, until=None if name is None else has_ended)
         elif as_json:
             runs = [run.model_dump(mode="json") for run in look()]
             print_json(runs[0] if name is not None else {"experiments": runs})

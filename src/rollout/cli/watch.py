@@ -22,15 +22,16 @@ if TYPE_CHECKING:
 Runs: TypeAlias = "tuple[ExperimentAnswer, ...]"
 Look: TypeAlias = Callable[[], Runs]
 Show: TypeAlias = Callable[[Runs, str | None], None]
+Goal: TypeAlias = "Callable[[ExperimentAnswer], bool]"
 
 PAUSE_S = 1.0
 PATIENCE_S = 60.0
 
 
-def keep_looking(look: Look, color: "Color", *, as_json: bool, ends: bool) -> None:
-    """Show every look until interrupted, or, if it should end, until every run has ended."""
+def keep_looking(look: Look, color: "Color", *, as_json: bool, until: "Goal | None") -> None:
+    """Show every look until interrupted, or, if there is a goal, until every run has reached it."""
     if as_json or not sys.stdout.isatty() or not moves_cursor():
-        _follow(look, Changes(as_json=as_json).show, ends=ends)
+        _follow(look, Changes(as_json=as_json).show, until)
         return
     plain = not speaks_unicode()
     with Live(console=_screen(color), auto_refresh=False) as live:
@@ -38,7 +39,7 @@ def keep_looking(look: Look, color: "Color", *, as_json: bool, ends: bool) -> No
         def show(runs: Runs, note: str | None) -> None:
             live.update(board(runs, wall_clock(), plain=plain, note=note), refresh=True)
 
-        _follow(look, show, ends=ends)
+        _follow(look, show, until)
 
 
 def _screen(color: "Color") -> Console:
@@ -52,12 +53,17 @@ def _screen(color: "Color") -> Console:
     )
 
 
-def _follow(look: Look, show: Show, *, ends: bool) -> None:
+def has_ended(run: "ExperimentAnswer") -> bool:
+    """Return whether nothing more happens to a run."""
+    return run.has_ended
+
+
+def _follow(look: Look, show: Show, until: "Goal | None") -> None:
     """Look and show; a control plane that was there and is away is waited for, a minute at most."""
     runs = look()
     show(runs, None)
     seen_s = time.monotonic()
-    while not (ends and all(run.has_ended for run in runs)):
+    while until is None or not all(map(until, runs)):
         time.sleep(PAUSE_S)
         try:
             runs = look()

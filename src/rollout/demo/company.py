@@ -1,41 +1,22 @@
-"""Two stories at once: a model that is better, and one that begins to fail."""
+"""The model servers and the users of all stories at once."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Self
 
 import httpx
 
-from rollout.demo.models import Model, ModelServer
-from rollout.demo.users import Crowd, Seen, Users
+from rollout.demo.models import ModelServer
+from rollout.demo.stories import STORIES
+from rollout.demo.users import Seen, Users
 
-BREAKS_AFTER_S: Final = 35.0
-BROKEN_SHARE: Final = 0.2
-USERS_PER_S: Final = 110.0
-GOOD, BAD = "churn-v2", "fraud-v4"
-PROMOTED_FILE: Final = "promoted"
 OPENS_WITHIN_S: Final = 10.0
 SEED: Final = 7
-
-
-def _breaks(age_s: float) -> float:
-    return BROKEN_SHARE if age_s > BREAKS_AFTER_S else 0.0
-
-
-MODELS: Final = {
-    "churn": (Model("1.4.2"), Model("2.0.0")),
-    "fraud": (Model("3.9.0"), Model("4.0.0", fails=_breaks)),
-}
-CROWDS: Final = (
-    Crowd("/churn", "x-user-id", "converted", {"1.4.2": 0.2, "2.0.0": 0.32}, USERS_PER_S),
-    Crowd("/fraud", "x-account-id", "caught", {"3.9.0": 0.3, "4.0.0": 0.3}, USERS_PER_S),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +37,9 @@ class Company:
         self._leaving = asyncio.Event()
         self._opened, self._entered = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), name="company")
+        self._admits: Mapping[str, Callable[[str], bool]] = {}
         self.urls: dict[str, tuple[str, str]] = {}
+        """Where each story's two models are, once they are open."""
         self.seen: dict[str, Seen] = {}
 
     def __enter__(self) -> Self:
@@ -73,14 +56,18 @@ class Company:
             self._loop.call_soon_threadsafe(self._leaving.set)
         self._thread.join(OPENS_WITHIN_S)
 
-    def let_users_in(self) -> None:
-        """Begin the traffic."""
+    def let_users_in(self, admits: Mapping[str, Callable[[str], bool]]) -> None:
+        """Begin the traffic: of each story, the users that are admitted."""
+        self._admits = admits
         self._entered.set()
 
     async def _live(self) -> None:
         self._loop = asyncio.get_running_loop()
         chance = random.Random(SEED)  # noqa: S311 (a story, no secret)
-        servers = {name: [ModelServer(model, chance) for model in pair] for name, pair in MODELS.items()}
+        servers = {
+            story.name: [ModelServer(model, chance) for model in (story.baseline, story.candidate)]
+            for story in STORIES
+        }
         for name, (baseline, candidate) in servers.items():
             self.urls[name] = (await baseline.open(), await candidate.open())
         self._opened.set()
@@ -101,68 +88,13 @@ class Company:
                 base_url=self._addresses.control_url, headers=headers, trust_env=False, timeout=10
             ) as control,
         ):
-            crowds = [Users(crowd, proxy, control, chance=chance) for crowd in CROWDS]
-            self.seen = {crowd.path: users.seen for crowd, users in zip(CROWDS, crowds, strict=True)}
-            coming = [asyncio.create_task(users.run(self._now_us)) for users in crowds]
+            crowds = {
+                story.name: Users(story.crowd, proxy, control, chance=chance, admits=self._admits[story.name])
+                for story in STORIES
+            }
+            self.seen = {name: users.seen for name, users in crowds.items()}
+            coming = [asyncio.create_task(users.run(self._now_us)) for users in crowds.values()]
             await self._leaving.wait()
             for task in coming:
                 task.cancel()
             await asyncio.gather(*coming, return_exceptions=True)
-
-
-def policies(company: Company, folder: Path) -> tuple[str, str]:
-    """Return the two policies, for the addresses that the model servers got."""
-    return _good(*company.urls["churn"], folder / PROMOTED_FILE), _bad(*company.urls["fraud"])
-
-
-def _good(baseline: str, candidate: str, promoted: Path) -> str:
-    return f"""\
-apiVersion: rollout/v1
-kind: RolloutPolicy
-metadata: {{name: {GOOD}, owner: growth-ml}}
-spec:
-  route: {{path: /churn}}
-  baseline: {{version: "1.4.2", url: "{baseline}"}}
-  candidate: {{version: "2.0.0", url: "{candidate}"}}
-  assignment: {{unit: "header:x-user-id", salt: demo-churn}}
-  resilience: {{timeout: 3s, perTryTimeout: 500ms, fallback: baseline, maxFallback: 1%}}
-  expect: {{converted: 20%}}
-  metrics:
-    - {{name: converted, role: primary, source: outcomes, type: binary, direction: increase,
-       minEffect: 40%, window: 4s}}
-    - {{name: errors, role: guardrail, source: proxy, type: error-rate, margin: 10%, floor: 1%, window: 4s}}
-    - {{name: p99, role: slo, source: proxy, type: latency, quantile: 0.99,
-       max: 250ms, window: 4s}}
-  steps:
-    - {{setWeight: 10%, hold: {{for: 8s, minUnits: 20}}}}
-    - {{setWeight: 50%, hold: {{until: verdict, atMost: 5m}}}}
-  decide: {{inconclusive: pause, mismatch: pause, noData: {{hold: 2m, then: pause}}}}
-  actions:
-    promote: {{command: [touch, "{promoted}"], deadline: 30s}}
-  watch: {{for: 5s}}
-"""
-
-
-def _bad(baseline: str, candidate: str) -> str:
-    return f"""\
-apiVersion: rollout/v1
-kind: RolloutPolicy
-metadata: {{name: {BAD}, owner: risk-ml}}
-spec:
-  route: {{path: /fraud}}
-  baseline: {{version: "3.9.0", url: "{baseline}"}}
-  candidate: {{version: "4.0.0", url: "{candidate}"}}
-  assignment: {{unit: "header:x-account-id", salt: demo-fraud}}
-  resilience: {{timeout: 3s, perTryTimeout: 500ms, fallback: baseline, maxFallback: 1%}}
-  expect: {{caught: 30%}}
-  metrics:
-    - {{name: errors, role: guardrail, source: proxy, type: error-rate, margin: 10%, floor: 1%, window: 4s}}
-    - {{name: p99, role: slo, source: proxy, type: latency, quantile: 0.99,
-       max: 250ms, window: 4s}}
-    - {{name: caught, role: primary, source: outcomes, type: binary, direction: increase,
-       minEffect: 40%, window: 4s}}
-  steps:
-    - {{setWeight: 10%, hold: {{for: 20s, minUnits: 20}}}}
-    - {{setWeight: 50%, hold: {{until: verdict, atMost: 5m}}}}
-  decide: {{inconclusive: pause, mismatch: pause, noData: {{hold: 2m, then: pause}}}}
-"""

@@ -14,6 +14,11 @@ REPORT_EVERY_S: Final = 0.5
 LARGEST_BATCH: Final = 1000
 
 
+def everybody(_unit: str) -> bool:
+    """Let every user reach the proxy."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Crowd:
     """The users of one route: how many come, and how often each version convinces them."""
@@ -37,9 +42,16 @@ class Users:
     """Sends one crowd's requests and reports its outcomes until it is cancelled."""
 
     def __init__(
-        self, crowd: Crowd, proxy: httpx.AsyncClient, control: httpx.AsyncClient, *, chance: random.Random
+        self,
+        crowd: Crowd,
+        proxy: httpx.AsyncClient,
+        control: httpx.AsyncClient,
+        *,
+        chance: random.Random,
+        admits: Callable[[str], bool] = everybody,
     ) -> None:
         self._crowd, self._proxy, self._control, self._chance = crowd, proxy, control, chance
+        self._admits = admits
         self._outcomes: list[dict[str, object]] = []
         self.seen = Seen()
 
@@ -51,9 +63,11 @@ class Users:
             number = 0
             while True:
                 number += 1
-                call = asyncio.create_task(self._call(f"{self._crowd.metric}-user-{number}", now_us))
-                calls.add(call)
-                call.add_done_callback(calls.discard)
+                unit = f"{self._crowd.metric}-user-{number}"
+                if self._admits(unit):
+                    call = asyncio.create_task(self._call(unit, now_us))
+                    calls.add(call)
+                    call.add_done_callback(calls.discard)
                 await asyncio.sleep(1.0 / self._crowd.per_second)
         finally:
             for task in (reporting, *calls):
