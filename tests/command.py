@@ -6,8 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests import warm
+
 ROOT = Path(__file__).parent.parent
 LIMIT_S = 60
+ROLLOUT = ("-m", "rollout")
 LEFT_OUT = ("ROLLOUT_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "MAKE", "MFLAGS", "PYTHON", "TERM")
 
 
@@ -18,11 +21,17 @@ def environment(home: Path, **changes: str) -> dict[str, str]:
 
 
 def run(
-    *arguments: str, home: Path, program: Sequence[str] = ("-m", "rollout"), **changes: str
+    *arguments: str, home: Path, program: Sequence[str] | None = None, **changes: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command, with variables changed, and return what it printed and its exit code."""
+    """Run the command, with variables changed, and return what it printed and its exit code.
+
+    Python's own start and imports are shared between runs where that makes no difference; a `program` is
+    always started from nothing.
+    """
+    if program is None and warm.fits(changes):
+        return warm.run(arguments, environment(home, **changes), home, within_s=LIMIT_S)
     return subprocess.run(
-        [sys.executable, *program, *arguments],
+        [sys.executable, *(program or ROLLOUT), *arguments],
         env=environment(home, **changes),
         cwd=home,
         capture_output=True,
