@@ -22,8 +22,9 @@ _UNIT_SUMS: Final = text("""WITH parts AS (
   UNION ALL
   SELECT unit, requests, exceedances FROM unit_total
   WHERE threshold_id = :threshold AND arm = :arm AND :from_the_beginning
-), units AS (SELECT sum(requests) AS x, sum(exceedances) AS y FROM parts GROUP BY unit)
-SELECT count(*), coalesce(sum(y > 0), 0), coalesce(sum(y), 0), coalesce(sum(x), 0),
+), units AS (
+  SELECT CAST(sum(requests) AS BIGINT) AS x, CAST(sum(exceedances) AS BIGINT) AS y FROM parts GROUP BY unit)
+SELECT count(*), count(CASE WHEN y > 0 THEN 1 END), coalesce(sum(y), 0), coalesce(sum(x), 0),
   coalesce(sum(y * y), 0), coalesce(sum(x * y), 0), coalesce(sum(x * x), 0),
   coalesce(sum((y * :nano + x - 1) / x), 0)
 FROM units""").bindparams(bindparam("outages", expanding=True))

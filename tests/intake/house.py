@@ -15,6 +15,7 @@ from rollout.lake.segments import Kind
 from rollout.store.counts import LARGEST_TABLE, Counts, Told
 from rollout.store.database import Database
 from tests.lake.histories import BEGIN_US, HASHING, Request, as_lines, splits_at
+from tests.store import databases
 
 NOW_US = BEGIN_US + 60_000_000
 LOG = "0123456789abcdef" * 2
@@ -36,7 +37,7 @@ def opened(
     reached: Callable[[Point], None] = lambda _: None,
     rows: int = LARGEST_TABLE,
 ) -> Iterator[House]:
-    database = Database.writer(folder / "control.db")
+    database = Database.writer(databases.address_of(folder))
     counts = Counts(database, rows=rows)
     try:
         intake = Intake(folder / "lake", counts, now_us=now_us, failing=failing, reached=reached)
@@ -46,8 +47,12 @@ def opened(
 
 
 @contextmanager
-def built(rows: int = LARGEST_TABLE) -> Iterator[House]:
-    with tempfile.TemporaryDirectory() as name, opened(Path(name), rows=rows) as house:
+def built(rows: int = LARGEST_TABLE, kind: databases.Kind = databases.USUAL) -> Iterator[House]:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        databases.new_address(kind, Path(name)),
+        opened(Path(name), rows=rows) as house,
+    ):
         yield house
 
 
@@ -76,7 +81,7 @@ def hand_in(intake: Intake, requests: Sequence[Request], *, node: str = "node-1"
 @contextmanager
 def opened_again(folder: Path) -> Iterator[Counts]:
     """Yield what another process reads of a house that is open."""
-    database = Database.reader(folder / "control.db")
+    database = Database.reader(databases.address_of(folder))
     try:
         yield Counts(database)
     finally:

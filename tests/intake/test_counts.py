@@ -17,6 +17,7 @@ from tests.intake import recount
 from tests.intake.house import NOW_US, built, hand_in
 from tests.lake import oracle
 from tests.lake.histories import BEGIN_US, LIMIT_US, REQUESTS, RUN, Request
+from tests.store.databases import Kind
 
 HISTORIES = st.lists(REQUESTS, max_size=25)
 NANO = 10**9
@@ -97,12 +98,27 @@ def unit_sums(cells: Mapping[tuple[int, int], tuple[int, int]]) -> RatioSums:
     )
 
 
+WHATEVER = {"here": HISTORIES, "there": HISTORIES, "cuts": st.integers(1, 3), "there_first": st.booleans()}
+
+
 @settings(max_examples=30)
-@given(here=HISTORIES, there=HISTORIES, cuts=st.integers(1, 3), there_first=st.booleans())
+@given(**WHATEVER)
 def test_the_fast_counts_equal_a_recount(
     here: list[Request], there: list[Request], cuts: int, *, there_first: bool
 ) -> None:
-    with built() as house:
+    check_all(Kind.FILE, here, there, cuts, there_first=there_first)
+
+
+@settings(max_examples=4)
+@given(**WHATEVER)
+def test_the_fast_counts_on_a_server_equal_a_recount(
+    here: list[Request], there: list[Request], cuts: int, *, there_first: bool
+) -> None:
+    check_all(Kind.POSTGRES, here, there, cuts, there_first=there_first)
+
+
+def check_all(kind: Kind, here: list[Request], there: list[Request], cuts: int, *, there_first: bool) -> None:
+    with built(kind=kind) as house:
         house.counts.register(RUN, "latency", limit_us=LIMIT_US, share=0.01)
         nodes = [("node-1", here, cuts), ("node-2", there, 1)]
         for node, requests, pieces in reversed(nodes) if there_first else nodes:

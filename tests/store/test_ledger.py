@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -29,27 +28,20 @@ def ledger_of(database: Database) -> SqlLedger:
     return SqlLedger(database, new_uid=lambda: f"{next(numbers):08d}", digest=digest)
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.writer(tmp_path / "control.db")
-    yield opened
-    opened.close()
-
-
 class TestSqlLedger(LedgerContract):
     @pytest.fixture
     def ledger(self, database: Database) -> StartingLedger:
         return ledger_of(database)
 
 
-def test_another_process_reads_what_was_recorded(tmp_path: Path) -> None:
-    first = Database.writer(tmp_path / "control.db")
+def test_another_process_reads_what_was_recorded(address: Path | str) -> None:
+    first = Database.writer(address)
     ledger = ledger_of(first)
     seen = ledger.start(POLICY, NOW_US)
     assert ledger.record(seen, moved(seen.experiment), entry(1))
     recorded = ledger.runs()
     first.close()
-    second = Database.writer(tmp_path / "control.db")
+    second = Database.writer(address)
     assert ledger_of(second).runs() == recorded
     assert ledger_of(second).history(seen.experiment.uid) == (entry(1),)
     second.close()

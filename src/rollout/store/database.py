@@ -1,117 +1,112 @@
-"""The control database: SQLite with one writing process, short transactions, and migrations at the start."""
+"""The control database: SQLite or PostgreSQL, short transactions, and migrations at the start."""
 
 from __future__ import annotations
 
-import fcntl
-import os
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Connection
 
-from rollout.errors import Problem, WrongSettings
-
-BUSY_TIMEOUT_S: Final = 30
-MIGRATIONS: Final = Path(__file__).parent / "migrations"
-# FULL, not NORMAL: a node deletes what was acknowledged, so an acknowledged commit must outlive a power cut.
-_PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY")
+from rollout.store.migrating import migrate
+from rollout.store.opened import Opened
+from rollout.store.postgres import USUAL, Limits, Postgres
+from rollout.store.sqlite import SqliteFile, SqliteMemory, clock_us
 
 
 class Database:
-    """One file; `writer` opens it for the only process that may write, `reader` for any other."""
+    """One database; `writer` opens it for a process that may write, `reader` for any other.
 
-    def __init__(self, engine: Engine, lock: int | None = None) -> None:
-        self._engine = engine
-        self._lock = lock
+    An address is the path of a SQLite file, or `postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME`. Whatever
+    may pass by itself, such as a server that is away, is raised as `Retry`.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
         self._turn = threading.Lock()
 
     @property
+    def where(self) -> str:
+        """Which one it is, for people; no user and no password."""
+        return self._opened.where
+
+    @property
     def is_writer(self) -> bool:
-        """Whether this process alone writes here."""
-        return self._lock is not None
+        """Whether nobody else writes here, so that what was read stays true."""
+        return self._opened.is_alone
 
     @classmethod
-    def writer(cls, file: Path) -> Database:
-        """Open the file, made and brought up to date when needed; another writer is refused."""
-        file.parent.mkdir(parents=True, exist_ok=True)
-        lock = _take_lock(file)
-        engine = _engine(f"sqlite:///{file}", begin="BEGIN IMMEDIATE")
-        database = cls(engine, lock)
-        with database.write() as connection:
-            migrate(connection)
+    def writer(cls, address: Path | str, *, limits: Limits = USUAL) -> Database:
+        """Open it, made and brought up to date when needed; a SQLite file's second writer is refused."""
+        return cls._migrated(_opened(address, can_write=True, limits=limits))
+
+    @classmethod
+    def reader(cls, address: Path | str, *, limits: Limits = USUAL) -> Database:
+        """Open what a writer has made, for reading only."""
+        return cls(_opened(address, can_write=False, limits=limits))
+
+    @classmethod
+    def memory(cls, now_us: Callable[[], int] = clock_us) -> Database:
+        """Open a new and empty one in memory, with a clock of its own."""
+        held = sqlite3.connect(":memory:", check_same_thread=False)
+        _template().backup(held)
+        return cls(SqliteMemory(held, now_us))
+
+    @classmethod
+    def _migrated(cls, opened: Opened) -> Database:
+        database = cls(opened)
+        try:
+            with database.write() as connection:
+                opened.unbounded(connection)
+                migrate(connection, opened.where)
+        except BaseException:
+            database.close()
+            raise
         return database
 
-    @classmethod
-    def reader(cls, file: Path) -> Database:
-        """Open a file that a writer has made, for reading only."""
-        return cls(_engine(f"sqlite:///file:{file}?mode=ro&uri=true", begin="BEGIN"))
+    def beside(self) -> Database:
+        """Return another user of the same connections, with a lease of its own."""
+        self._opened.users += 1
+        return Database(self._opened)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Yield the one write transaction: committed at the end, rolled back when anything is raised."""
-        if self._lock is None:
+        if not self._opened.can_write:
             raise RuntimeError("this database was opened for reading")
-        with self._turn, self._engine.begin() as connection:
-            yield connection
+        if not self._turn.acquire(timeout=self._opened.turn_s):
+            raise self._opened.not_now("another transaction takes too long")
+        try:
+            with self._opened.translated(), self._opened.writing() as connection:
+                yield connection
+        finally:
+            self._turn.release()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Yield one consistent view; it never waits for the writer, nor the writer for it."""
-        with self._engine.connect() as connection, connection.execution_options(rollout_reads=True).begin():
+        with self._opened.translated(), self._opened.reading() as connection:
             yield connection
 
     def close(self) -> None:
-        """Let go of the file and of the right to write."""
-        self._engine.dispose()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        """Let go of it, and of the right to write."""
+        self._opened.close()
 
 
-def migrate(connection: Connection) -> None:
-    """Bring the tables to their newest shape, inside the caller's transaction."""
-    configuration = Config()
-    configuration.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    configuration.set_main_option("path_separator", "os")
-    configuration.attributes["connection"] = connection
-    command.upgrade(configuration, "head")
+def _opened(address: Path | str, *, can_write: bool, limits: Limits) -> Opened:
+    if not isinstance(address, Path):
+        address = address.removeprefix("sqlite:///")
+        if "://" in address or address.startswith("postgres"):
+            return Postgres(address, can_write=can_write, limits=limits)
+    return SqliteFile(Path(address), can_write=can_write)
 
 
-def _engine(address: str, *, begin: str) -> Engine:
-    engine = create_engine(address, connect_args={"timeout": BUSY_TIMEOUT_S})
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        # The driver would begin transactions by itself, and late: each of ours begins where it says.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in _PRAGMAS:
-            if begin == "BEGIN IMMEDIATE" or not pragma.startswith("journal_mode"):
-                cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def begin_now(connection: Connection) -> None:
-        reads = connection.get_execution_options().get("rollout_reads", False)
-        connection.exec_driver_sql("BEGIN" if reads else begin)
-
-    return engine
-
-
-def _take_lock(file: Path) -> int:
-    descriptor = os.open(f"{file}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise WrongSettings(
-            Problem(str(file), "another process writes to this database", "stop it, or name another file")
-        ) from None
-    return descriptor
+@cache
+def _template() -> sqlite3.Connection:
+    """Return an empty database with all tables: to copy one is a hundred times faster than to migrate it."""
+    held = sqlite3.connect(":memory:", check_same_thread=False)
+    Database._migrated(SqliteMemory(held, clock_us))  # noqa: SLF001 (it is ours)
+    return held

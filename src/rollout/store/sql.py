@@ -59,6 +59,14 @@ def add_many(connection: Connection, row: type[SQLModel], rows: Sequence[tuple[o
     many(connection, add(row, f"VALUES ({marks})").text, rows)
 
 
+def stage(connection: Connection, name: str, columns: str) -> None:
+    """Have an empty table of this connection's own, for what a transaction brings."""
+    # PostgreSQL never tidies such tables up by itself: what is only deleted would pile up.
+    ending = " ON COMMIT DELETE ROWS" if connection.dialect.name == "postgresql" else ""
+    connection.exec_driver_sql(f"CREATE TEMP TABLE IF NOT EXISTS {name} ({columns}){ending}")
+    connection.exec_driver_sql(f"DELETE FROM {name}")  # noqa: S608 (our own names)
+
+
 def insert_many(connection: Connection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
     """Insert rows, each a tuple of all columns; the driver takes them as they are, which is what is fast."""
     if rows:

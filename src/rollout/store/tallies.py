@@ -12,14 +12,12 @@ from sqlalchemy import Connection, bindparam, text
 from rollout.domain.records import Run, Tally
 from rollout.store.changes import Changes
 from rollout.store.intake_tables import TallyRow
-from rollout.store.sql import insert_many, put_many
+from rollout.store.sql import insert_many, put_many, stage
 
 KEPT_MINUTES: Final = 60 * 24 * 30
 # Only the buckets that hold something, 10 bytes each.
 _CELL: Final = Struct("<HQ")
-_STAGE: Final = text("""CREATE TEMP TABLE IF NOT EXISTS tallying (
-  run_id INTEGER, block INTEGER, arm TEXT, minute BIGINT)""")
-_CLEAR: Final = text("DELETE FROM tallying")
+_STAGE: Final = "run_id INTEGER, block INTEGER, arm TEXT, minute BIGINT"
 _KNOWN: Final = text("""SELECT run_id, block, arm, minute, requests, errors, left_early, fallbacks, durations
 FROM tallying JOIN tally USING (run_id, block, arm, minute)""")
 
@@ -37,8 +35,7 @@ def unpacked(content: bytes) -> dict[int, int]:
 def count_requests(connection: Connection, arriving: Iterable[tuple[int, Tally]], changes: Changes) -> None:
     """Add to the minutes of many runs, each tally with its run's number."""
     came = {(run_id, one.block, one.arm, one.minute): one for run_id, one in arriving}
-    connection.execute(_STAGE)
-    connection.execute(_CLEAR)
+    stage(connection, "tallying", _STAGE)
     insert_many(connection, "tallying", list(came))
     known = {(row[0], row[1], row[2], row[3]): row[4:] for row in connection.execute(_KNOWN)}
     rows = []
@@ -67,7 +64,7 @@ def request_totals(connection: Connection, run_id: int) -> dict[str, tuple[int, 
         text("SELECT arm, sum(requests), sum(errors) FROM tally WHERE run_id = :run GROUP BY arm"),
         {"run": run_id},
     )
-    return {arm: (requests, errors) for arm, requests, errors in rows}
+    return {arm: (int(requests), int(errors)) for arm, requests, errors in rows}
 
 
 def tallies(connection: Connection, run_id: int, run: Run, *, since_minute: int) -> tuple[Tally, ...]:

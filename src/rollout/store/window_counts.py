@@ -12,7 +12,7 @@ from rollout.stats.slo import is_environment
 from rollout.store import window_sql as sql
 from rollout.store.changes import ArmTotal, ArmWindow, Changes
 from rollout.store.intake_tables import ArmTotalRow, ArmWindowRow, UnitTotalRow, UnitWindowRow
-from rollout.store.sql import LATE, WINDOWS, Bounds, add, add_many, count_rows, insert_many, leave_out
+from rollout.store.sql import LATE, WINDOWS, Bounds, add, add_many, count_rows, insert_many, leave_out, stage
 
 ROWS: Final = "unit_window"
 TOTALS: Final = "unit_total"
@@ -149,5 +149,5 @@ def _leave_out(
 
 
 def _stage(connection: Connection) -> None:
-    for statement in sql.STAGE:
-        connection.execute(statement)
+    for name, columns in sql.STAGES.items():
+        stage(connection, name, columns)

@@ -6,14 +6,11 @@ from typing import Final
 
 from sqlalchemy import bindparam, text
 
-STAGE: Final = (
-    text("""CREATE TEMP TABLE IF NOT EXISTS arriving (
-  threshold_id INTEGER, arm TEXT, unit BIGINT, time_window BIGINT, requests BIGINT, exceedances BIGINT)"""),
-    text("""CREATE TEMP TABLE IF NOT EXISTS outage (
-  threshold_id INTEGER, minute BIGINT, PRIMARY KEY (threshold_id, minute))"""),
-    text("DELETE FROM arriving"),
-    text("DELETE FROM outage"),
-)
+STAGES: Final = {
+    "arriving": """threshold_id INTEGER, arm TEXT, unit BIGINT, time_window BIGINT,
+  requests BIGINT, exceedances BIGINT""",
+    "outage": "threshold_id INTEGER, minute BIGINT, PRIMARY KEY (threshold_id, minute)",
+}
 DROP_UNITLESS: Final = text("DELETE FROM arriving WHERE unit IS NULL")
 COUNT_NEW: Final = text("""SELECT new.threshold_id, count(*) FROM arriving new
 LEFT JOIN unit_window old USING (threshold_id, time_window, arm, unit)
@@ -31,13 +28,15 @@ ARRIVED: Final = (
 # A fraction is rounded down here: an alarm never gains by it.
 CHANGES: Final = text("""SELECT threshold_id, arm, time_window,
   sum(CASE WHEN old.requests IS NULL THEN 1 ELSE 0 END),
-  sum((coalesce(old.exceedances, 0) + new.exceedances) * :nano / (coalesce(old.requests, 0) + new.requests)
-    - coalesce(old.exceedances * :nano / old.requests, 0)), sum(new.requests), sum(new.exceedances)
+  CAST(sum((coalesce(old.exceedances, 0) + new.exceedances) * :nano
+      / (coalesce(old.requests, 0) + new.requests)
+    - coalesce(old.exceedances * :nano / old.requests, 0)) AS BIGINT),
+  CAST(sum(new.requests) AS BIGINT), CAST(sum(new.exceedances) AS BIGINT)
 FROM arriving new LEFT JOIN unit_window old USING (threshold_id, arm, unit, time_window)
 GROUP BY 1, 2, 3""")
 
-BASELINE_MINUTES: Final = text("""SELECT threshold.id, share, time_window / :per_minute, sum(requests),
-  sum(exceedances)
+BASELINE_MINUTES: Final = text("""SELECT threshold.id, share, time_window / :per_minute,
+  CAST(sum(requests) AS BIGINT), CAST(sum(exceedances) AS BIGINT)
 FROM threshold JOIN arm_window ON threshold_id = threshold.id AND arm IN :arms AND time_window < :window
 WHERE side = :side GROUP BY 1, 2, 3 ORDER BY 1, 3""").bindparams(bindparam("arms", expanding=True))
 _OLD_UNITS: Final = """FROM threshold

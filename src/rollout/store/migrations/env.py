@@ -1,4 +1,4 @@
-"""Runs the steps on the connection that `rollout.store.database.migrate` hands over."""
+"""Runs the steps on the connection that `rollout.store.migrating.migrate` hands over."""
 
 from alembic import context
 from sqlmodel import SQLModel

@@ -40,6 +40,10 @@ def _thresholds() -> None:
         "SELECT id, run_id, metric, limit_us, share, 'all' FROM old_threshold"
     )
     op.drop_table("old_threshold")
+    if op.get_bind().dialect.name == "postgresql":
+        # The rows came with their numbers: the next one is the largest and one.
+        newest = "(SELECT coalesce(max(id), 0) + 1 FROM threshold)"
+        op.execute(f"SELECT setval(pg_get_serial_sequence('threshold', 'id'), {newest}, false)")
 
 
 def _unit_windows() -> None:
