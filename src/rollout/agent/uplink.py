@@ -12,6 +12,7 @@ import httpx
 import msgspec
 
 from rollout.agent.losses import Loss
+from rollout.client.addresses import Addresses, client_to
 from rollout.intake.intake import Answer, Filed, OutOfTurn, Refused
 from rollout.lake import segments
 from rollout.store.counts import Told
@@ -101,10 +102,13 @@ class Uplink:
             raise Unreachable(str(error)) from None
 
 
-def connect(address: str, token: str, *, timeout_s: float = 10.0) -> httpx.Client:
-    """Return a client for an intake."""
-    return httpx.Client(
-        base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=timeout_s, trust_env=False
+def connect(address: str | Addresses, token: str, *, timeout_s: float = 10.0) -> httpx.Client:
+    """Return a client for an intake, at one address or several."""
+    return client_to(
+        address if isinstance(address, Addresses) else Addresses.of(address),
+        headers={"Authorization": f"Bearer {token}"},
+        timeout_s=timeout_s,
+        trust_env=False,
     )
 
 

@@ -29,14 +29,20 @@ LONGEST_NAME = 63
     "proxy",
     epilog=epilog(
         {
-            "rollout proxy --control http://control:8640 --token-file token": "beside a control plane",
+            "rollout proxy --control-url http://control:8640 --token-file token": "beside a control plane",
+            "rollout proxy --control-url http://a:8640 --control-url http://b:8640": "whichever leads",
             "rollout proxy --policies policies/ --weights weights.yaml": "alone: you say who gets what",
             "rollout proxy --policies first.yaml --sample-models": "alone, with models to try it on",
         }
     ),
 )
 @click.option(
-    "--control", "control_url", metavar="URL", help="The control plane.  [default: the setting `control_url`]"
+    "--control-url",
+    "--control",
+    "control_urls",
+    metavar="URL",
+    multiple=True,
+    help="The control plane; repeated where several stand by.  [default: the setting `control_url`]",
 )
 @click.option(
     "--token-file",
@@ -87,7 +93,7 @@ LONGEST_NAME = 63
 @pass_invocation
 def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     invocation: Invocation,
-    control_url: str | None,
+    control_urls: Sequence[str],
     token_file: Path | None,
     name: str | None,
     policies: Sequence[str],
@@ -109,8 +115,8 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     from rollout.cli.terms import terms_in
 
     settings = invocation.settings
-    if policies and (control_url or token_file):
-        raise _wrong("--policies needs no control plane", "leave out --control and --token-file")
+    if policies and (control_urls or token_file):
+        raise _wrong("--policies needs no control plane", "leave out --control-url and --token-file")
     if not policies and (weights or sample_models):
         raise _wrong("--weights and --sample-models go with --policies", "add --policies")
     token = None
@@ -118,7 +124,7 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         token = token_of(settings) if token_file is None else read_token(token_file, may_be_absent=False)
     asked = ProxyAsked(
         *(_name(name), folder.expanduser(), host, port, agent_port),
-        control_url=control_url or settings.control_url,
+        control_url=",".join(control_urls) or settings.control_url,
         token=token,
         files=_files(policies, weights) if policies else None,
         terms=terms_in(settings),

@@ -14,6 +14,7 @@ import httpx
 from pydantic import ValidationError
 
 from rollout import __version__
+from rollout.client.addresses import Addresses, client_to
 from rollout.client.answers import PROBLEM, Answer, ProblemsAnswer
 from rollout.errors import ControlPlaneFailed, Problem, RequestRefused
 
@@ -60,28 +61,31 @@ class Reply:
 
 
 class Connection:
-    """Sends requests to one address with one token; use it as a context, or close it."""
+    """Sends requests to a control plane, at one address or several, with one token; close it in the end."""
 
     def __init__(
         self,
-        url: str,
+        url: str | Addresses,
         *,
         token: str | None = None,
         timeout_s: float = 10.0,
         sleep: Callable[[float], None] = time.sleep,
         patience: Patience = Patience(),
     ) -> None:
-        self.url = url.rstrip("/")
+        addresses = url if isinstance(url, Addresses) else Addresses.of(url)
+        self.url = str(addresses)
         self._sleep, self._patience = sleep, patience
         self._timeout_s = timeout_s
         headers = {"user-agent": f"rollout/{__version__}", "accept": "application/json"}
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
+        for one in addresses.urls:
+            checked(one)
         try:
-            self._client = httpx.Client(
-                base_url=checked(self.url),
+            self._client = client_to(
+                addresses,
                 headers=headers,
-                timeout=timeout_s,
+                timeout_s=timeout_s,
                 # A proxy of the environment knows no address of this machine.
                 trust_env=not is_loopback(self.url),
             )

@@ -5,21 +5,26 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
+from rollout.client.addresses import Addresses
 from rollout.client.connection import Connection, Request
 from rollout.client.nodes import LONGEST_WAIT_S, NodeState, UnitKeyAnswer
 
 ANSWERS_WITHIN_S: Final = 5.0
 """Beyond what an answer may be kept waiting."""
 WAIT_S: Final = 25.0
+SHORT_WAIT_S: Final = 5.0
+"""Where another one may lead: who waits at one that hangs does not hear of it."""
 
 
 class Plane:
     """One node's conversation with its control plane."""
 
-    def __init__(self, url: str, token: str, *, node: str, wait_s: float = WAIT_S) -> None:
-        self._node, self._wait_s = node, min(wait_s, LONGEST_WAIT_S)
-        self._asking = Connection(url, token=token, timeout_s=self._wait_s + ANSWERS_WITHIN_S)
-        self._telling = Connection(url, token=token, timeout_s=ANSWERS_WITHIN_S)
+    def __init__(self, url: str | Addresses, token: str, *, node: str, wait_s: float | None = None) -> None:
+        addresses = url if isinstance(url, Addresses) else Addresses.of(url)
+        usual_s = WAIT_S if len(addresses.urls) == 1 else SHORT_WAIT_S
+        self._node, self.wait_s = node, min(usual_s if wait_s is None else wait_s, LONGEST_WAIT_S)
+        self._asking = Connection(addresses, token=token, timeout_s=self.wait_s + ANSWERS_WITHIN_S)
+        self._telling = Connection(addresses, token=token, timeout_s=ANSWERS_WITHIN_S)
 
     def close_asking(self) -> None:
         """Give back what `snapshot` holds; an answer may be waited for until then."""
@@ -31,7 +36,7 @@ class Plane:
 
     def snapshot(self, after: str | None, *, waits: bool = True) -> str | None:
         """Return the text of a newer snapshot than this, once there is one, or nothing when none came."""
-        query: dict[str, str | int] = {"node": self._node, "wait_s": str(self._wait_s if waits else 0)}
+        query: dict[str, str | int] = {"node": self._node, "wait_s": str(self.wait_s if waits else 0)}
         if after is not None:
             query["after"] = after
         content = self._asking.send(Request("GET", "/v1/snapshot", query)).content

@@ -105,7 +105,8 @@ class Settings(BaseSettings):
 
     control_url: str = Field(
         "http://127.0.0.1:8640",
-        description="The control plane that verbs about experiments ask, such as `rollout status`.",
+        description="The control plane that verbs about experiments ask, such as `rollout status`; several "
+        "addresses, of which one leads and others stand by, are separated by commas.",
     )
     control_timeout_s: float = Field(
         10.0, gt=0, le=600, description="How long a verb waits for each answer of the control plane."

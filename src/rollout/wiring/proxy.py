@@ -29,6 +29,7 @@ from rollout.api.intake import intake_router
 from rollout.api.outcomes import Door, outcomes_router
 from rollout.api.told import Remembered, Wanted, wanted
 from rollout.cli.invocation import ProxyAsked
+from rollout.client.addresses import Addresses
 from rollout.client.plane import Plane
 from rollout.envoy.bootstrap import Address
 from rollout.errors import ControlPlaneFailed, Problem, ProxyFailed, RolloutError, WrongSettings
@@ -78,11 +79,12 @@ def open_proxy(asked: ProxyAsked) -> Iterator[Node]:
 @contextmanager
 def _joined(asked: ProxyAsked) -> Iterator[Node]:
     """Follow a control plane, with what it said last while it cannot be reached."""
-    url, token = asked.control_url, asked.token or ""
+    addresses, token = Addresses.of(asked.control_url), asked.token or ""
     if len(token) < SHORTEST_TOKEN:
         what, remedy = "a node needs the control plane's token", "name its file with --token-file"
         raise WrongSettings(Problem("rollout proxy", what, remedy))
-    plane = Plane(url, token, node=asked.name)
+    # One for all: whoever notices first that another one leads tells the others by moving on.
+    plane = Plane(addresses, token, node=asked.name)
     hashing = UnitHash(_unit_key(plane, asked.folder / "unit.key"))
     place = _place(asked)
     later = _Later()
@@ -90,7 +92,7 @@ def _joined(asked: ProxyAsked) -> Iterator[Node]:
         spool = Spool(place.outcomes_file)
         held.callback(spool.close)
         _open_door(held, asked, hashing, spool, later, token=token, routers=[])
-        client = held.enter_context(connect(url, token))
+        client = held.enter_context(connect(addresses, token))
         node = held.enter_context(_open(asked, hashing, spool, client, signs_off=True))
         held.enter_context(joined(node, plane))
         later.node = node
