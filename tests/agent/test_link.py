@@ -42,6 +42,10 @@ class Plane:
     asked: list[str | None] = field(default_factory=list)
     waits: list[bool] = field(default_factory=list)
     told: list[NodeState] = field(default_factory=list)
+    moves: int = 0
+
+    def look_elsewhere(self) -> None:
+        self.moves += 1
 
     def snapshot(self, after: str | None, *, waits: bool = True) -> str | None:
         self.asked.append(after)
@@ -85,6 +89,20 @@ def test_after_garbage_the_whole_is_asked_for() -> None:
     running(link.fetch, link, lambda: len(plane.asked) > 3)
     assert plane.asked[:4] == [None, SENT.version, None, SENT.version]
     assert len(taking.refused) == 1
+
+
+def test_who_leads_no_more_is_not_followed_back(capsys: pytest.CaptureFixture[str]) -> None:
+    placements = {steps: [Placement(POLICY, 1, Split(steps))] for steps in (1, 2, 3)}
+    newer, older = Snapshot.of(placements[2], term=8), Snapshot.of(placements[1], term=7)
+    newest = Snapshot.of(placements[3], term=8)
+    plane, taking = Plane([newer.text(), older.text(), older.text(), newest.text()]), Taking()
+    link = Link(plane, taking, state=NodeState, chance=lambda: 0.0)
+    running(link.fetch, link, lambda: taking.newest == newest)
+    assert plane.moves == 2
+    assert plane.asked[:4] == [None, newer.version, newer.version, newer.version]
+    assert plane.waits[:4] == [True, True, False, False]
+    assert taking.refused == []
+    assert capsys.readouterr().out.count("it speaks for term 7, and term 8 has begun") == 1
 
 
 def test_a_state_is_told_at_once_when_something_changes_and_a_defect_ends_nothing() -> None:

@@ -111,6 +111,7 @@ def test_a_closed_fleet_keeps_nobody(plane: Nodes) -> None:
         {"node": "n", "wait_s": "31"},
         {"node": "n", "wait_s": "-1"},
         {"node": "n", "after": "x"},
+        {"node": "n", "after": "ab" * 16},
         {"node": "../n"},
         {},
     ],

@@ -184,10 +184,23 @@ def test_a_reader_gets_what_it_lacks(scene: Scene) -> None:
     short = scene.fleet.text_after(whole.version) or ""
     assert OTHER.path not in short
     assert read_snapshot(short, whole.known).placements[1] == SECOND
-    assert OTHER.path in (scene.fleet.text_after("0" * 32) or "")
+    assert OTHER.path in (scene.fleet.text_after("0-" + "0" * 32) or "")
     for number in range(module.KNOWN_SNAPSHOTS):
         scene.fleet.publish((replace(FIRST, revision=number + 2), SECOND))
     assert OTHER.path in (scene.fleet.text_after(whole.version) or "")
+
+
+def test_another_leader_s_readers_learn_its_term_and_get_nothing_twice(scene: Scene) -> None:
+    scene.fleet.publish((FIRST, SECOND))
+    before = scene.fleet.wanted
+    assert before is not None
+    follower = Fleet(marked=list, now_us=lambda: 0, confirmed_within_s=0.0, term=7)
+    follower.publish((FIRST, SECOND))
+    text = follower.text_after(before.version) or ""
+    assert FIRST.policy.path not in text
+    after = read_snapshot(text, before.known)
+    assert (after.term, after.digest, after.parts) == (7, before.digest, before.parts)
+    assert follower.text_after(after.version) is None
 
 
 def test_losses_are_remembered_as_told(scene: Scene) -> None:

@@ -37,6 +37,13 @@ def test_a_version_tells_any_difference_and_nothing_else() -> None:
     assert Snapshot.of(other).wanted[1].version == Snapshot.of(PLACEMENTS).wanted[1].version
 
 
+def test_a_version_begins_with_the_term_and_the_same_is_wanted_under_any() -> None:
+    later = Snapshot.of(PLACEMENTS, before=SENT, term=12)
+    assert later.version == f"12-{SENT.digest}"
+    assert read_snapshot(later.text(SENT.known), SENT.known) == later
+    assert Snapshot.of(PLACEMENTS[:1], before=later).term == 12
+
+
 def test_what_the_reader_knows_is_only_named() -> None:
     moved = Snapshot.of([replace(PLACEMENTS[0], split=Split(2)), PLACEMENTS[1]], before=SENT)
     assert moved.parts[1] is SENT.parts[1]
@@ -97,4 +104,4 @@ def _sealed(placements: list[object]) -> str:
     texts = [json.dumps(one, sort_keys=True, separators=(",", ":"), ensure_ascii=False) for one in placements]
     versions = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in texts]
     version = hashlib.blake2b("\n".join(versions).encode(), digest_size=16).hexdigest()
-    return json.dumps({"placements": placements, "version": version})
+    return json.dumps({"placements": placements, "version": f"0-{version}"})

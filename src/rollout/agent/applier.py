@@ -186,15 +186,15 @@ class Applier:
         self._unserved = () if isinstance(answer, Acknowledged) else answer.unserved
         if all(one.experiment is not None for one in self._unserved):
             self._stamps.settle(self._proxy.live)
-        self._keep()
+        self._keep(newest.snapshot.term)
 
     def _latest(self) -> tuple[Placement, ...]:
         newest = self._newest
         return () if newest is None else newest.placements
 
-    def _keep(self) -> None:
+    def _keep(self, term: int) -> None:
         """Put what Envoy took on the disk, for a start without anybody who says what to serve."""
-        kept = Snapshot.of(self._proxy.standing, before=self._kept)
+        kept = Snapshot.of(self._proxy.standing, before=self._kept, term=term)
         if self._kept is None or kept.version != self._kept.version:
             write_private(self._file, kept.text())
             self._kept = kept

@@ -20,6 +20,10 @@ LONGEST_PAUSE_S: Final = 5.0
 _log = logs.get("node")
 
 
+class Outdated(Exception):
+    """Who answered does not lead any more, and need not know it yet."""
+
+
 class ControlPlane(Protocol):
     """What is needed of the control plane."""
 
@@ -28,6 +32,9 @@ class ControlPlane(Protocol):
 
     def tell(self, state: NodeState) -> None:
         """Tell how the node stands."""
+
+    def look_elsewhere(self) -> None:
+        """Ask at another address from now on, where there is one."""
 
 
 class Following(Protocol):
@@ -82,8 +89,7 @@ class Link:
                 if self._stopping.is_set():
                     return
                 if content is not None:
-                    known = NOTHING_KNOWN if newest is None else newest.known
-                    self._applier.take(read_snapshot(content, known))
+                    self._take(content, newest)
             except WrongSnapshot as error:
                 is_garbled = True  # asked for whole next time
                 self._applier.refuse(str(error))
@@ -98,6 +104,14 @@ class Link:
                 continue
             failures += 1
             self._stopping.wait(self._pause_s(failures))
+
+    def _take(self, content: str, newest: Snapshot | None) -> None:
+        """Follow what came, unless a newer control plane has been followed already."""
+        snapshot = read_snapshot(content, NOTHING_KNOWN if newest is None else newest.known)
+        if newest is not None and snapshot.term < newest.term:
+            self._plane.look_elsewhere()
+            raise Outdated(f"it speaks for term {snapshot.term}, and term {newest.term} has begun")
+        self._applier.take(snapshot)
 
     def tell(self) -> None:
         """Tell at every change and every two seconds how the node stands, until stopped."""
@@ -134,4 +148,4 @@ class Link:
 
 
 def _worded(error: Exception) -> str:
-    return str(error) if isinstance(error, RolloutError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, RolloutError | Outdated) else f"{type(error).__name__}: {error}"

@@ -18,6 +18,7 @@ from rollout.api.problems import Refusal, lowered
 from rollout.client.nodes import (
     LARGEST_STATE_BYTES,
     LONGEST_WAIT_S,
+    SNAPSHOT_VERSION,
     LossState,
     NodeAnswer,
     NodesAnswer,
@@ -34,7 +35,7 @@ MOST_WAITING: Final = 2_000
 JSON: Final = "application/json"
 NodeName = Annotated[str, Path(pattern=f"^{NODE.pattern}$")]
 NodeQuery = Annotated[str, Query(pattern=f"^{NODE.pattern}$")]
-After = Annotated[str | None, Query(pattern=r"^[0-9a-f]{32}$", description="The version that the node has.")]
+After = Annotated[str | None, Query(pattern=SNAPSHOT_VERSION, description="The version that the node has.")]
 Wait = Annotated[float, Query(ge=0, le=LONGEST_WAIT_S, description="How long to wait for a newer one.")]
 
 

@@ -21,7 +21,10 @@ VERSION_CHARACTERS: Final = 32
 
 Text = Annotated[str, Field(max_length=200)]
 Reason = Annotated[str, Field(max_length=MAXIMUM_REASON_CHARACTERS)]
+SNAPSHOT_VERSION: Final = rf"^(0|[1-9][0-9]{{0,14}})-[0-9a-f]{{{VERSION_CHARACTERS}}}$"
+"""The term of whoever leads, which only grows, and a hash of what is wanted."""
 Version = Annotated[str, Field(pattern=f"^[0-9a-f]{{{VERSION_CHARACTERS}}}$")]
+SnapshotVersion = Annotated[str, Field(pattern=SNAPSHOT_VERSION)]
 Count = Annotated[int, Field(ge=0, lt=2**62)]
 Number = Annotated[int, Field(ge=0, le=100_000)]
 
@@ -29,7 +32,9 @@ Number = Annotated[int, Field(ge=0, le=100_000)]
 class SnapshotAnswer(Answer):
     """All placements that every node should serve, and no others."""
 
-    version: Version = Field(description="A hash of the placements' own versions, in their order.")
+    version: SnapshotVersion = Field(
+        description="The term of who leads, and a hash of the placements' own versions, in their order."
+    )
     placements: tuple[JsonValue, ...] = Field(
         max_length=MAXIMUM_EXPERIMENTS,
         description="Each whole, or by its version where the snapshot named in `after` had it.",
@@ -102,7 +107,7 @@ class DegradationState(Answer):
 class NodeState(Answer):
     """How a node stands: told at every change, and every few seconds."""
 
-    snapshot: Version | None = Field(None, description="The newest snapshot that it dealt with.")
+    snapshot: SnapshotVersion | None = Field(None, description="The newest snapshot that it dealt with.")
     live: tuple[LiveState, ...] = Field((), max_length=MAXIMUM_EXPERIMENTS)
     refused: tuple[RefusedState, ...] = Field((), max_length=MAXIMUM_EXPERIMENTS)
     envoy_starts: Count = Field(0, description="Lives of its Envoy; more than one: it ended and came back.")
@@ -124,5 +129,5 @@ class NodeAnswer(Answer):
 class NodesAnswer(Answer):
     """Every known node, by name."""
 
-    wanted: Version | None = Field(None, description="The snapshot that every node should serve.")
+    wanted: SnapshotVersion | None = Field(None, description="The snapshot that every node should serve.")
     nodes: tuple[NodeAnswer, ...]

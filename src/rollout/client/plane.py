@@ -22,6 +22,7 @@ class Plane:
     def __init__(self, url: str | Addresses, token: str, *, node: str, wait_s: float | None = None) -> None:
         addresses = url if isinstance(url, Addresses) else Addresses.of(url)
         usual_s = WAIT_S if len(addresses.urls) == 1 else SHORT_WAIT_S
+        self._addresses = addresses
         self._node, self.wait_s = node, min(usual_s if wait_s is None else wait_s, LONGEST_WAIT_S)
         self._asking = Connection(addresses, token=token, timeout_s=self.wait_s + ANSWERS_WITHIN_S)
         self._telling = Connection(addresses, token=token, timeout_s=ANSWERS_WITHIN_S)
@@ -33,6 +34,10 @@ class Plane:
     def close(self) -> None:
         """Give back what everything but `snapshot` holds."""
         self._telling.close()
+
+    def look_elsewhere(self) -> None:
+        """Ask at another address from now on, where there is one."""
+        self._addresses.move_on(self._addresses.current)
 
     def snapshot(self, after: str | None, *, waits: bool = True) -> str | None:
         """Return the text of a newer snapshot than this, once there is one, or nothing when none came."""

@@ -44,6 +44,7 @@ class Fleet:
     """All nodes, in memory: after a restart they tell again. Safe to call from several threads.
 
     `marked` names the nodes whose records are waited for: until one of them says how it stands, nobody knows.
+    `term` is that of the control plane which leads: nodes never go back to a lower one.
     """
 
     def __init__(
@@ -53,7 +54,9 @@ class Fleet:
         now_us: Callable[[], int],
         steady_s: Callable[[], float] = time.monotonic,
         confirmed_within_s: float = CONFIRMED_WITHIN_S,
+        term: int = 0,
     ) -> None:
+        self._term = term
         self._marked, self._now_us, self._steady_s = marked, now_us, steady_s
         self._confirmed_within_s = confirmed_within_s
         self._began_s = steady_s()
@@ -84,7 +87,7 @@ class Fleet:
         marked = tuple(self._marked())
         with self._changed:
             before = self._snapshot
-            snapshot = Snapshot.of(placements, before=before, kept=kept)
+            snapshot = Snapshot.of(placements, before=before, kept=kept, term=self._term)
             waits_s = 0.0
             if before is None or snapshot.version != before.version:
                 waits_s = self._confirmed_within_s
@@ -151,7 +154,11 @@ class Fleet:
             snapshot = self._snapshot
             if snapshot is None or snapshot.version == version:
                 return None
-            return snapshot.text(() if version is None else self._sent.get(version, ()))
+            if version is None:
+                return snapshot.text()
+            # Under another term the same is wanted: whoever has it already need only learn the term.
+            is_same = version.endswith(f"-{snapshot.digest}")
+            return snapshot.text(snapshot.known if is_same else self._sent.get(version, ()))
 
     def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call back, from any thread, whenever something else is wanted; return what ends that."""

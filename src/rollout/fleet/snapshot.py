@@ -1,4 +1,4 @@
-"""A snapshot: all wanted placements under a version that is a hash of their canonical JSON."""
+"""A snapshot: all wanted placements under a version, which is the leader's term and a hash of their JSON."""
 
 from __future__ import annotations
 
@@ -59,9 +59,14 @@ NOTHING_KNOWN: Final[Known] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a data plane should serve, whole."""
+    """What a data plane should serve, whole.
 
-    version: str
+    The term is that of the control plane that wanted it: of two snapshots the one with the lower term is of a
+    control plane that leads no longer, whatever it says and whenever it says it.
+    """
+
+    term: int
+    digest: str
     parts: tuple[Wanted | Unread, ...]
 
     @classmethod
@@ -71,9 +76,11 @@ class Snapshot:
         *,
         before: Snapshot | None = None,
         kept: Iterable[str] = (),
+        term: int | None = None,
     ) -> Snapshot:
-        """Return the snapshot of these placements: equal ones have equal versions, on every machine.
+        """Return the snapshot of these placements: equal ones have equal digests, on every machine.
 
+        Without a term it is that of `before`: nobody else has come to lead.
         What `before` holds already is not written again: a step at a thousand experiments is one text.
         """
         old = {} if before is None else {one.placement.policy.name: one for one in before.wanted}
@@ -83,7 +90,14 @@ class Snapshot:
             is_same = same is not None and _is_same(same.placement, placement)
             parts.append(same if same is not None and is_same else Wanted.of(placement))
         parts += map(Unread.kept, sorted(kept))
-        return cls(_version(parts), tuple(parts))
+        if term is None:
+            term = 0 if before is None else before.term
+        return cls(term, _digest(parts), tuple(parts))
+
+    @property
+    def version(self) -> str:
+        """What it is called by."""
+        return f"{self.term}-{self.digest}"
 
     @property
     def wanted(self) -> tuple[Wanted, ...]:
@@ -124,9 +138,10 @@ def read_snapshot(content: str, known: Known = NOTHING_KNOWN) -> Snapshot:
         parts = tuple(_part(one, known) for one in found.placements)
     except (ValidationError, ValueError, RecursionError) as error:
         raise WrongSnapshot(f"not a snapshot: {str(error).splitlines()[0]}") from None
-    if _version(parts) != found.version:
+    term, _, told = found.version.partition("-")
+    if _digest(parts) != told:
         raise WrongSnapshot("the snapshot's content does not have its version: it was cut or changed")
-    return Snapshot(found.version, parts)
+    return Snapshot(int(term), told, parts)
 
 
 def _part(plain: object, known: Known) -> Wanted | Unread:
@@ -151,7 +166,7 @@ def _is_same(one: Placement, other: Placement) -> bool:
     return same_policy and rest == (other.revision, other.split, other.layer_range)
 
 
-def _version(parts: Sequence[Wanted | Unread]) -> str:
+def _digest(parts: Sequence[Wanted | Unread]) -> str:
     return _hash("\n".join(one.version for one in parts))
 
 
