@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rollout.agent.terms import Terms
-    from rollout.cli.invocation import ProxyAsked, RunningProxy
+    from rollout.cli.invocation import ProxyAsked, RunningHouse, RunningProxy
     from rollout.domain.judge import Patience
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells word it
@@ -21,7 +21,7 @@ def _open_house(
     control_port: int,
     patience: "Patience",
     terms: "Terms | None" = None,
-) -> "AbstractContextManager[None]":
+) -> "AbstractContextManager[RunningHouse]":
     """Open the whole house; only now are its parts imported."""
     from rollout.wiring.house import open_house  # noqa: PLC0415
 

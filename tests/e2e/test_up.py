@@ -100,6 +100,9 @@ def test_a_house_serves_what_was_started_and_serves_it_again_after_a_restart(tmp
             house(tmp_path, proxy_port, control_port) as again,
             httpx.Client(base_url=f"http://127.0.0.1:{proxy_port}", trust_env=False) as client,
         ):
+            assert again.stdout is not None
+            said = [again.stdout.readline() for _ in range(2)]
+            assert said[1] == "1 experiment goes on: churn-v2 (running)\n"
             assert client.get("/churn", headers={"x-user-id": "user-1"}).status_code == 200
             assert "running" in rollout("status").stdout
         assert again.returncode == 0

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final, cast
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MOST_CONNECTIONS: Final = 5_000
@@ -20,7 +20,7 @@ ENDS_WITHIN_S: Final = 10
 
 
 def server_of(
-    application: FastAPI, *, most_connections: int = MOST_CONNECTIONS, head_within_s: float = HEAD_WITHIN_S
+    application: ASGIApp, *, most_connections: int = MOST_CONNECTIONS, head_within_s: float = HEAD_WITHIN_S
 ) -> uvicorn.Server:
     """Return a server that is ready to run; it says nothing of itself and writes no log of requests."""
     return uvicorn.Server(

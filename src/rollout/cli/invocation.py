@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -29,7 +30,7 @@ class HouseOpener(Protocol):
         control_port: int,
         patience: "Patience",
         terms: "Terms | None" = None,
-    ) -> "AbstractContextManager[None]":
+    ) -> "AbstractContextManager[RunningHouse]":
         """Return a context in which proxy, control plane and recorders run."""
 
 
@@ -53,6 +54,17 @@ class RunningProxy(Protocol):
 
     def drain(self) -> None:
         """Ask clients to leave as they come."""
+
+
+class RunningHouse(RunningProxy, Protocol):
+    """A house that runs."""
+
+    @property
+    def going_on(self) -> "Sequence[str]":
+        """What had begun before and is not over, with where it stands."""
+
+    def is_left(self) -> bool:
+        """Return whether no client is connected any more."""
 
 
 class ProxyOpener(Protocol):

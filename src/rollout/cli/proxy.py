@@ -1,9 +1,7 @@
 """`rollout proxy`: Envoy and its node on this machine, following a control plane or files."""
 
 import re
-import signal
 import socket
-import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -113,6 +111,7 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     from rollout.cli.control import read_token
     from rollout.cli.control import token as token_of
     from rollout.cli.terms import terms_in
+    from rollout.cli.up import signals
 
     settings = invocation.settings
     if policies and (control_urls or token_file):
@@ -129,7 +128,7 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         files=_files(policies, weights) if policies else None,
         terms=terms_in(settings),
     )
-    told, hurried = _signals()
+    told, hurried = signals()
     with ExitStack() as held:
         if asked.files is not None and sample_models:
             _open_samples(held, asked.files)
@@ -195,15 +194,3 @@ def _greet(asked: ProxyAsked) -> None:
     else:
         write(f"weights: {asked.files.weights}   such as `NAME: 10%`, `step 2`, `promoted` or `off`\n")
     write("stop with Ctrl-C\n")
-
-
-def _signals() -> tuple[threading.Event, threading.Event]:
-    """Return what the first and the second request to end set."""
-    told, hurried = threading.Event(), threading.Event()
-
-    def hear(*_: object) -> None:
-        (hurried if told.is_set() else told).set()
-
-    for wanted in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(wanted, hear)
-    return told, hurried

@@ -159,6 +159,13 @@ class Proxy:
             with suppress(AdminSilent):  # a new life opens the log by name in any case
                 self._admin.reopen_logs()
 
+    def is_left(self) -> bool:
+        """Return whether no client is connected, so that nobody is cut off by an end."""
+        try:
+            return self._admin is None or self._admin.open_connections() == 0
+        except AdminSilent:
+            return True
+
     def drain(self) -> None:
         """Fail the health check and ask clients to leave as they come; nobody is refused for `DRAIN_S`."""
         if self._admin is not None:

@@ -1,1 +1,1 @@
-"""The only room that names adapters together: a node, a whole house in one process, a proxy by itself."""
+"""The only room that names adapters together: a node, a control plane, a house of both, a proxy by itself."""

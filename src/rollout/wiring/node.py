@@ -95,6 +95,10 @@ class Node:
         """Ask clients to leave as they come; for five seconds nobody is refused."""
         self.proxy.drain()
 
+    def is_left(self) -> bool:
+        """Return whether no client is connected any more."""
+        return self.proxy.is_left()
+
     def state(self) -> NodeState:
         """Return how the node stands."""
         lost = tuple(_loss_state(one) for losses in self.losses for one in losses.all())

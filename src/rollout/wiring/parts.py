@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from rollout import logs
 from rollout.agent.private import write_private
@@ -33,7 +33,7 @@ def now_us() -> int:
     return time.time_ns() // 1_000
 
 
-def serve(held: ExitStack, address: Address, application: FastAPI, *, option: str) -> None:
+def serve(held: ExitStack, address: Address, application: ASGIApp, *, option: str) -> None:
     """Serve until the stack ends; return once requests are answered. `option` is what chooses the port."""
     server = server_of(application)
     listener = held.enter_context(_listener(address, option))

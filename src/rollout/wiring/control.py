@@ -1,0 +1,255 @@
+"""A control plane: everything that decides and writes, as long as this process leads."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+
+from rollout.agent.spool import Spool
+from rollout.agent.terms import Terms
+from rollout.api.access import application_of, bearer
+from rollout.api.accounts import accounts_router
+from rollout.api.allowance import Allowance
+from rollout.api.app import create_app
+from rollout.api.applications import Applications
+from rollout.api.desk import Desk, Tools
+from rollout.api.experiments import experiments_router, readiness_router
+from rollout.api.intake import intake_router
+from rollout.api.nodes import nodes_router
+from rollout.api.outcomes import Door, outcomes_router
+from rollout.api.told import Remembered, Wanted, wanted
+from rollout.client.nodes import LossState
+from rollout.commands.jobs import LocalCommands
+from rollout.controller.loop import Loop
+from rollout.controller.reconcile import Passing, Reconciler, World
+from rollout.controller.sights import Sight, Sights
+from rollout.controller.sources import BothSources
+from rollout.domain.assignment import Placement
+from rollout.domain.experiment import ENDED, Experiment
+from rollout.domain.judge import Patience, judge
+from rollout.domain.records import Run
+from rollout.envoy.bootstrap import Address
+from rollout.errors import Problem, ProxyFailed
+from rollout.fleet.fleet import Fleet
+from rollout.intake.evidence import RecordedEvidence
+from rollout.intake.intake import Intake
+from rollout.intake.polled import PolledEvidence
+from rollout.intake.rebuilding import Rebuilding
+from rollout.intake.retiring import Retiring
+from rollout.lake.accounts.books import Books
+from rollout.lake.compact import Compactor
+from rollout.lake.expiry import Retention, oldest_needed_us
+from rollout.lake.units import UnitHash
+from rollout.policyfile.digest import digest
+from rollout.policyfile.reading import read_bytes
+from rollout.ports import EvidenceSource, Ledger, Unread
+from rollout.prometheus.client import Prometheus
+from rollout.render.pages import page
+from rollout.store.counts import Counts
+from rollout.store.ledger import SqlLedger
+from rollout.store.losses import Lost
+from rollout.wiring.front import Front
+from rollout.wiring.leading import Candidate, Leading, Mandate
+from rollout.wiring.parts import STOPS_WITHIN_S, keep_private, now_us, run, secret, serve
+
+Refuse = Callable[[Sequence[Placement]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a control plane keeps its state, and where it listens.
+
+    All that share a database share these folders: the lake, the actions under way, the token, the key.
+    """
+
+    folder: Path
+    lake: Path
+    listen: Address
+
+    @property
+    def url(self) -> str:
+        """The address of the control plane."""
+        return f"http://{self.listen.host}:{self.listen.port}"
+
+    @property
+    def token_file(self) -> Path:
+        """The file with the token that every caller shows."""
+        return self.folder / "token"
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The node in the same process: its name, and where it keeps outcomes."""
+
+    name: str
+    spool: Spool
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a control plane is told from outside."""
+
+    patience: Patience
+    terms: Terms
+    passing: Passing
+    refuse: Refuse
+    """Raises for placements that cannot be served, the last one being new."""
+    own: Own | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A control plane that runs, whether it leads or not."""
+
+    token: str
+    unit_key: str
+    leads: bool
+    """Whether it leads from the beginning."""
+
+
+@contextmanager
+def open_control(place: Place, candidate: Candidate, given: Given, *, option: str) -> Iterator[Control]:
+    """Run a control plane until the block ends; `option` is what chooses its port."""
+    keep_private(place.folder)
+    token, unit_key = secret(place.token_file), secret(place.folder / "unit.key")
+    front = Front(place.url, candidate.leader)
+    parts = partial(_parts, place, given, token, unit_key)
+    leading = Leading(candidate, parts, front)
+    with ExitStack() as held:
+        serve(held, place.listen, front, option=option)
+        leads = leading.begin()
+        run(held, "leadership", leading.run, leading.stop)
+        yield Control(token, unit_key, leads)
+
+
+@contextmanager
+def _parts(place: Place, given: Given, token: str, unit_key: str, mandate: Mandate) -> Iterator[FastAPI]:
+    """Run all that writes, as it stands in database and lake, and yield what answers for it."""
+    terms, database, lake = given.terms, mandate.database, place.lake
+    with ExitStack() as held:
+        counts = Counts(database, rows=terms.keeping.counted_rows)
+        ledger = SqlLedger(database, new_uid=new_uid, digest=digest)
+        fleet = Fleet(marked=lambda: (mark.node for mark in counts.nodes()), now_us=now_us, term=mandate.term)
+        held.callback(fleet.close)
+        books = Books(lake, cursors=counts.cursors, memory=terms.keeping.accounts_memory)
+        recorded = RecordedEvidence(counts, books, patience=given.patience)
+        held.callback(recorded.finish, STOPS_WITHIN_S)
+        polled = PolledEvidence(None if terms.metrics is None else Prometheus(terms.metrics))
+        held.callback(polled.finish, STOPS_WITHIN_S)
+        evidence, sights = BothSources(recorded, polled), Sights()
+        jobs = LocalCommands(place.folder / "jobs", working_folder=Path.cwd())
+        world = World(ledger, evidence, fleet, jobs)
+        reconciler = Reconciler(world, patience=given.patience, passing=given.passing, sights=sights)
+        loop = Loop(ledger, reconciler.tick)
+        intake = Intake(lake, counts, now_us=now_us, failing=loop.hurry)
+        sight = partial(_sight, sights, evidence, given.patience)
+        desk = _desk(ledger, loop, fleet, given.refuse, sight)
+        allowed = bearer([token])
+        application = create_app(
+            [
+                experiments_router(desk, allowed),
+                nodes_router(fleet, unit_key, allowed, lost=partial(_note_losses, counts)),
+                intake_router(intake, allowed, forget=fleet.forget),
+                *_doors(given, token, unit_key, ledger),
+                accounts_router(Rebuilding(books, now_us), allowed),
+                readiness_router(partial(_check, ledger, fleet, given.own)),
+            ]
+        )
+        retention = Retention(
+            terms.keeping, lambda: oldest_needed_us(ledger.served()), partial(_sum_up, ledger, recorded)
+        )
+        compactor = Compactor(lake, counts.cursors, now_s=time.time, retention=retention)
+        ending = threading.Event()
+        run(held, "compactor", partial(compactor.run, ending), ending.set)
+        retiring = Retiring(counts, ledger.served, now_us=now_us)
+        run(held, "retiring", partial(retiring.run, ending), ending.set)
+        run(held, "controller", loop.run, loop.stop)
+        yield application
+
+
+def _doors(given: Given, token: str, unit_key: str, ledger: SqlLedger) -> list[APIRouter]:
+    """Return the door for outcomes, where there is a node that keeps them."""
+    if given.own is None:
+        return []
+    reporting = given.terms.reporting
+    allowance = Allowance(reporting.per_s, reporting.burst, now_s=time.monotonic)
+    asked = Remembered(partial(_wanted, ledger), now_s=time.monotonic)
+    door = Door(UnitHash(bytes.fromhex(unit_key)), given.own.spool, asked, now_us, allowance)
+    return [outcomes_router(door, application_of([token], Applications(reporting.tokens_file)))]
+
+
+def _sight(sights: Sights, evidence: EvidenceSource, patience: Patience, experiment: Experiment) -> Sight:
+    """Return the loop's newest look at a run; of one that it looks at no more, what is known now."""
+    known = sights.of(experiment)
+    if known is not None:
+        return known
+    at_us = now_us()
+    observed = evidence.observe(experiment, at_us).evidence
+    return Sight(at_us, experiment, observed, judge(experiment, observed, at_us, patience))
+
+
+def _desk(
+    ledger: SqlLedger, loop: Loop, fleet: Fleet, refuse: Refuse, sight: Callable[[Experiment], Sight]
+) -> Desk:
+    tools = Tools(
+        read=read_bytes,
+        refuse_impossible=refuse,
+        render=page,
+        is_live=fleet.serves,
+        recorded=loop.wake,
+        now_us=now_us,
+        degraded=fleet.degraded,
+        sight=sight,
+    )
+    return Desk(ledger, tools)
+
+
+def _check(ledger: Ledger, fleet: Fleet, own: Own | None) -> Sequence[Problem]:
+    """Return which runs cannot be read; raise when none can, or when the own Envoy stays down."""
+    unread = [one.problem for one in ledger.served() if isinstance(one, Unread)]
+    if own is not None:
+        state = next((seen.state for seen, _, _ in fleet.nodes() if seen.name == own.name), None)
+        if state is None or state.envoy_has_failed:
+            raise ProxyFailed(Problem("Envoy", "it does not stay up", "see envoy.log in the proxy's folder"))
+    return unread
+
+
+def _note_losses(counts: Counts, node: str, losses: tuple[LossState, ...]) -> None:
+    """Keep what a node said that it lost: nothing may be proven by the rest."""
+    found = (
+        Lost(
+            None if one.experiment is None else Run(one.experiment, one.revision or 0),
+            *(one.kind, one.rows, one.to_us),
+        )
+        for one in losses
+    )
+    counts.note_losses(node, found, now_us())
+
+
+def _sum_up(ledger: Ledger, evidence: RecordedEvidence, horizon_us: int) -> bool:
+    """Have no running experiment need requests before a horizon; false while one cannot be read."""
+    running = []
+    for one in ledger.served():
+        if isinstance(one, Unread):
+            return False
+        if one.experiment.phase not in ENDED:
+            running.append(one.experiment)
+    return evidence.sum_up(running, horizon_us, now_us())
+
+
+def _wanted(ledger: SqlLedger) -> Wanted:
+    """Return the outcomes that some run's policy asks for."""
+    return wanted(metric for run in ledger.runs() for metric in run.experiment.policy.metrics)
+
+
+def new_uid() -> str:
+    """Draw what tells a run from every other one."""
+    return secrets.token_hex(4)
