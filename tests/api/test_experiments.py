@@ -295,10 +295,10 @@ def test_the_loop_hears_of_what_people_change_and_of_nothing_else(caller: Caller
     assert len(caller.changes) == 2
 
 
-def test_a_rollback_needs_who_and_why(caller: Caller) -> None:
+def test_a_rollback_needs_a_reason(caller: Caller) -> None:
     caller.start()
     for body, where in (
-        ("{}", "who"),
+        ("{}", "why"),
         ('{"who": "a", "why": " "}', "why"),
         ('{"who": "a", "why": "b", "wyh": "c"}', "wyh"),
         (json.dumps({"who": "a" * 201, "why": "b"}), "who"),

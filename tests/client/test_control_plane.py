@@ -46,7 +46,7 @@ def test_a_run_from_its_start_to_its_report(there: House, control: ControlPlane)
         Scale.SHARE,
         Scale.SHARE,
     ]
-    asked = control.roll_back("churn-v2", who="anna", why="wrong answers")
+    asked = control.rollback("churn-v2", who="anna", why="wrong answers")
     assert asked.experiment.rollback_wish is not None
     assert asked.experiment.rollback_wish.why == "wrong answers"
     assert control.report("churn-v2", ReportFormat.MARKDOWN) == "markdown: churn-v2 with 1 entries"

@@ -8,8 +8,11 @@ from collections.abc import Callable, Sequence
 from fastapi import HTTPException, Request, status
 
 from rollout.api.applications import DEFAULT, Applications
+from rollout.domain.access import Caller, Role
 
 SHORTEST_TOKEN = 16
+LOCAL = "local"
+"""The name of the house's own token."""
 SCHEME = "Bearer "
 
 
@@ -20,6 +23,8 @@ def bearer(tokens: Sequence[str]) -> Callable[[Request], None]:
     def check(request: Request) -> None:
         if not _is_one_of(_offered(request), known):
             raise _unknown()
+        origin = None if request.client is None else request.client.host
+        request.state.caller = Caller(LOCAL, Role.ADMIN, origin=origin)
 
     return check
 
@@ -41,6 +46,13 @@ def application_of(tokens: Sequence[str], applications: Applications) -> Callabl
         return name
 
     return check
+
+
+def caller_of(request: Request) -> Caller:
+    """Return whose token a request showed, once it was let in."""
+    found = request.state.caller
+    assert isinstance(found, Caller)  # noqa: S101 (ours: every route is behind a token)
+    return found
 
 
 def _known(tokens: Sequence[str]) -> list[bytes]:

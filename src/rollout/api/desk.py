@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol
 
@@ -12,27 +13,28 @@ from rollout.api.evidence import evidence_answer
 from rollout.api.problems import Refusal
 from rollout.api.refusals import (
     MAXIMUM_TRIES,
-    is_leaving,
     problems_of,
     refuse_unbuilt,
     stands,
-    too_late,
     too_restless,
     unrevisable,
 )
 from rollout.api.shapes import experiment_answer, history_answer, is_over, unbroken_since_us
+from rollout.api.states import etag, matches
+from rollout.api.unfit import unlooked
 from rollout.api.upstreams import degraded_answers
+from rollout.api.wishing import Wishing
 from rollout.client.answers import (
     Change,
     ExperimentAnswer,
     HistoryAnswer,
     ReportFormat,
-    RollbackAnswer,
-    RollbackRequest,
     StartedAnswer,
 )
 from rollout.client.evidence import EvidenceAnswer
+from rollout.client.wishes import AskedAnswer, WishRequest
 from rollout.controller.sights import Sight
+from rollout.domain.access import Caller
 from rollout.domain.assignment import Placement, Split
 from rollout.domain.buckets import Range
 from rollout.domain.experiment import Experiment, Phase, placement_of
@@ -40,7 +42,7 @@ from rollout.domain.history import Entry
 from rollout.domain.layers import allot, share_layer
 from rollout.domain.policy import Policy
 from rollout.domain.revise import Unrevisable, revise
-from rollout.domain.wish import Wish
+from rollout.domain.wish import Asked
 from rollout.errors import Problem, WrongTraffic, nearest
 from rollout.fleet.degradation import Degraded
 from rollout.policyfile.finding import Severity, worded
@@ -94,6 +96,10 @@ class Desk:
         self._tools = tools
         # Looking whether a policy may start and starting it are one act; the ledger has one writing process.
         self._starting = threading.Lock()
+        self._wishing = Wishing(
+            *(ledger, self._find, self._answer),
+            *(tools.sight, tools.recorded, tools.now_us),
+        )
         self._since: dict[str, tuple[int, int]] = {}
         """For each run, the newest entry's number and since when its decision has been the same."""
 
@@ -141,24 +147,21 @@ class Desk:
         """Return what the newest look at an experiment rests on."""
         sight = self._tools.sight(self._find(name).experiment)
         if sight is None:
-            what, remedy = "not looked at since the control plane started", "ask again in a few seconds"
-            raise Refusal(HTTPStatus.CONFLICT, Problem(name, what, remedy))
+            raise Refusal(HTTPStatus.CONFLICT, unlooked(name))
         return evidence_answer(sight)
 
-    def roll_back(self, name: str, wanted: RollbackRequest) -> RollbackAnswer:
-        """Record that a person wants a rollback; it is decided at the next look."""
-        wish = Wish(who=wanted.who, why=wanted.why, at_us=self._tools.now_us())
-        for _ in range(MAXIMUM_TRIES):
-            seen = self._find(name)
-            if is_leaving(seen.experiment):
-                return RollbackAnswer(is_new=False, experiment=self._answer(seen))
-            if is_over(seen.experiment):
-                raise Refusal(HTTPStatus.CONFLICT, too_late(seen.experiment))
-            wanting = replace(seen.experiment, rollback_wish=wish)
-            if self._ledger.record(seen, wanting, None):
-                self._tools.recorded()
-                return RollbackAnswer(is_new=True, experiment=self._answer(replace(seen, experiment=wanting)))
-        raise too_restless(name)
+    def ask(
+        self, name: str, kind: Asked, wanted: WishRequest, caller: Caller, if_match: str | None = None
+    ) -> AskedAnswer:
+        """Record that a person wants something of a run; it is decided at the next look."""
+        return self._wishing.ask(name, kind, wanted, caller, partial(self.refuse_changed, if_match))
+
+    def refuse_changed(self, if_match: str | None, seen: Standing) -> None:
+        """Refuse what was asked of another state than the present one, and show that."""
+        if not matches(if_match, etag(seen)):
+            what, remedy = "it was recorded anew since you saw it", "look again, and ask with its new ETag"
+            problem = Problem(seen.experiment.policy.name, what, remedy)
+            raise Refusal(HTTPStatus.PRECONDITION_FAILED, problem, present=self._answer(seen))
 
     def _revise(self, policy: Policy, text: str, owned: Range | None) -> tuple[Standing, Change]:
         """Record a changed policy for the run of its name, and return how that stands."""

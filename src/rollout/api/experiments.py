@@ -1,4 +1,4 @@
-"""Where experiments are started, looked at, explained and rolled back."""
+"""Where experiments are started and looked at, and where people ask something of them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
+from rollout.api.access import caller_of
 from rollout.api.body import read_body
 from rollout.api.desk import Desk
 from rollout.api.evidence_example import EXAMPLE
 from rollout.api.problems import Refusal, lowered
+from rollout.api.states import etag_of
 from rollout.client.answers import (
     MAXIMUM_PAGE,
     MAXIMUM_POLICY_BYTES,
@@ -21,11 +23,11 @@ from rollout.client.answers import (
     ExperimentsAnswer,
     HistoryAnswer,
     ReportFormat,
-    RollbackAnswer,
-    RollbackRequest,
     StartedAnswer,
 )
 from rollout.client.evidence import EvidenceAnswer
+from rollout.client.wishes import AskedAnswer, WishRequest
+from rollout.domain.wish import Asked
 from rollout.errors import Problem
 
 MAXIMUM_REQUEST_BYTES: Final = 16 * 1024
@@ -58,8 +60,10 @@ def experiments_router(desk: Desk, allowed: Callable[[Request], None]) -> APIRou
         return ExperimentsAnswer(experiments=desk.experiments())
 
     @router.get("/{name}")
-    def show(name: str) -> ExperimentAnswer:
-        return desk.experiment(name)
+    def show(name: str, response: Response) -> ExperimentAnswer:
+        found = desk.experiment(name)
+        response.headers["etag"] = etag_of(found)
+        return found
 
     @router.get("/{name}/history")
     def history(name: str, after: After = 0, limit: Limit = MAXIMUM_PAGE) -> HistoryAnswer:
@@ -69,18 +73,34 @@ def experiments_router(desk: Desk, allowed: Callable[[Request], None]) -> APIRou
     def evidence(name: str) -> EvidenceAnswer:
         return desk.evidence(name)
 
-    @router.post("/{name}/rollback", responses={202: {"model": RollbackAnswer}})
-    async def roll_back(name: str, request: Request, response: Response) -> RollbackAnswer:
-        wanted = _wanted(await read_body(request, MAXIMUM_REQUEST_BYTES))
-        asked = await run_in_threadpool(desk.roll_back, name, wanted)
-        response.status_code = HTTPStatus.ACCEPTED if asked.is_new else HTTPStatus.OK
-        return asked
-
     @router.get("/{name}/report", response_class=Response)
     def report(name: str, format: ReportFormat = ReportFormat.HTML) -> Response:  # noqa: A002 (the query's key)
         return Response(desk.report(name, format), media_type=MEDIA_TYPES[format])
 
+    for kind in Asked:
+        _add_verb(router, desk, kind)
     return router
+
+
+def _add_verb(router: APIRouter, desk: Desk, kind: Asked) -> None:
+    """Add the route by which a person asks for one thing."""
+
+    async def ask(name: str, request: Request, response: Response) -> AskedAnswer:
+        wanted = _wanted(await read_body(request, MAXIMUM_REQUEST_BYTES))
+        if_match = request.headers.get("if-match")
+        asked = await run_in_threadpool(desk.ask, name, kind, wanted, caller_of(request), if_match)
+        response.status_code = HTTPStatus.ACCEPTED if asked.is_new else HTTPStatus.OK
+        response.headers["etag"] = etag_of(asked.experiment)
+        return asked
+
+    router.add_api_route(
+        f"/{{name}}/{kind.value}",
+        ask,
+        methods=["POST"],
+        name=kind.value,
+        operation_id=kind.value,
+        responses={202: {"model": AskedAnswer}},
+    )
 
 
 def readiness_router(check: Callable[[], Sequence[Problem]]) -> APIRouter:
@@ -102,14 +122,14 @@ def readiness_router(check: Callable[[], Sequence[Problem]]) -> APIRouter:
     return router
 
 
-def _wanted(content: bytes) -> RollbackRequest:
+def _wanted(content: bytes) -> WishRequest:
     """Return what a body asks for; refuse it with every mistake."""
     try:
-        return RollbackRequest.model_validate_json(content)
+        return WishRequest.model_validate_json(content)
     except ValidationError as error:
         problems = [
             Problem(
-                ".".join(map(str, one["loc"])) or "body", lowered(one["msg"]), 'send {"who": "…", "why": "…"}'
+                ".".join(map(str, one["loc"])) or "body", lowered(one["msg"]), 'send {"why": "…", "who": "…"}'
             )
             for one in error.errors(include_url=False, include_input=False)
         ]

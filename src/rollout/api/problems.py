@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rollout.client.answers import PROBLEM, ProblemAnswer, ProblemsAnswer
+from rollout.client.answers import PROBLEM, ExperimentAnswer, ProblemAnswer, ProblemsAnswer
 from rollout.errors import Problem, RequestRefused, RolloutError, printable
 from rollout.logs import get
 
@@ -23,14 +23,27 @@ MAXIMUM_SHOWN_CHARACTERS: Final = 500
 class Refusal(Exception):
     """A request that is not done, with the status that says whose move it is."""
 
-    def __init__(self, status: HTTPStatus, *problems: Problem) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        *problems: Problem,
+        retry_after_s: int | None = None,
+        present: ExperimentAnswer | None = None,
+    ) -> None:
         super().__init__(status, *problems)
         self.status = status
         self.problems = problems
+        self.headers = None if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+        self.present = present
+        """How the run stands that was asked about, where that is why."""
 
 
 def answer(
-    status: int, detail: str, problems: Sequence[Problem] = (), headers: Mapping[str, str] | None = None
+    status: int,
+    detail: str,
+    problems: Sequence[Problem] = (),
+    headers: Mapping[str, str] | None = None,
+    present: ExperimentAnswer | None = None,
 ) -> Response:
     """Return the response that says what is wrong: in one sentence, and each problem by itself."""
     body = ProblemsAnswer(
@@ -38,8 +51,11 @@ def answer(
         status=status,
         detail=detail,
         problems=tuple(_shown(problem) for problem in problems[:MAXIMUM_PROBLEMS]),
+        experiment=present,
     )
-    return Response(body.model_dump_json(), status_code=status, headers=headers, media_type=PROBLEM)
+    return Response(
+        body.model_dump_json(exclude_none=True), status_code=status, headers=headers, media_type=PROBLEM
+    )
 
 
 def install(app: FastAPI) -> None:
@@ -80,7 +96,7 @@ class Guard:
 
 def _refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)  # noqa: S101 (ours: registered for it)
-    return answer(error.status, str(error.problems[0]), error.problems)
+    return answer(error.status, str(error.problems[0]), error.problems, error.headers, error.present)
 
 
 def _worded(_request: Request, error: Exception) -> Response:

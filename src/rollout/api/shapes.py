@@ -42,6 +42,7 @@ def experiment_answer(
     return ExperimentAnswer(
         name=policy.name,
         uid=experiment.uid,
+        version=standing.version,
         revision=experiment.revision,
         owner=policy.owner,
         path=policy.path,

@@ -38,7 +38,7 @@ def verb(invocation: Invocation, name: str, why: str, who: str | None, output: s
     wanted_by = _checked("--who", _user() if who is None else who, MAXIMUM_WHO_CHARACTERS)
     because = _checked("--why", why, MAXIMUM_WHY_CHARACTERS)
     with control_plane(invocation.settings) as control:
-        asked = control.roll_back(name, who=wanted_by, why=because)
+        asked = control.rollback(name, who=wanted_by, why=because)
     if form == "json":
         print_json(asked.model_dump(mode="json"))
         return

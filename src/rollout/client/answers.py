@@ -125,6 +125,7 @@ class ExperimentAnswer(Answer):
 
     name: str
     uid: str
+    version: int = Field(0, description="How often its state was recorded; with the uid, its `ETag`.")
     revision: int
     owner: str
     path: str
@@ -219,22 +220,7 @@ class ProblemsAnswer(Answer):
     status: int
     detail: str
     problems: tuple[ProblemAnswer, ...] = ()
-
-
-class RollbackRequest(BaseModel):
-    """Who wants a rollback, and why."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
-
-    who: str = Field(min_length=1, max_length=MAXIMUM_WHO_CHARACTERS)
-    why: str = Field(min_length=1, max_length=MAXIMUM_WHY_CHARACTERS)
-
-
-class RollbackAnswer(Answer):
-    """The wish as it is recorded, and whether this request recorded it."""
-
-    is_new: bool
-    experiment: ExperimentAnswer
+    experiment: ExperimentAnswer | None = Field(None, description="How it stands, where that is why.")
 
 
 class ReportFormat(StrEnum):

@@ -14,18 +14,18 @@ from rollout.client.answers import (
     ExperimentsAnswer,
     HistoryAnswer,
     ReportFormat,
-    RollbackAnswer,
-    RollbackRequest,
     StartedAnswer,
 )
 from rollout.client.connection import Connection, Request
 from rollout.client.evidence import EvidenceAnswer, RebuiltAnswer
 from rollout.client.nodes import NodesAnswer
+from rollout.client.wishes import AskedAnswer, WishRequest
 
 EXPERIMENTS: Final = "/v1/experiments"
 NODES: Final = "/v1/nodes"
 REBUILD: Final = "/v1/evidence/rebuild"
 MAXIMUM_PAGES: Final = 200
+JSON: Final = "application/json"
 
 
 class ControlPlane:
@@ -81,14 +81,57 @@ class ControlPlane:
             after = page.next_after
         return tuple(entries)
 
-    def roll_back(self, name: str, *, who: str, why: str) -> RollbackAnswer:
-        """Ask for a rollback; asking twice is asking once."""
-        wish = RollbackRequest(who=who, why=why)
-        content = wish.model_dump_json().encode()
-        request = Request(
-            "POST", f"{path_of(name)}/rollback", content=content, content_type="application/json"
-        )
-        return self._connection.ask(request, RollbackAnswer)
+    def rollback(self, name: str, *, why: str, who: str | None = None) -> AskedAnswer:
+        """Ask for a rollback; asking twice is asking once, as for every verb."""
+        return self._ask(name, "rollback", WishRequest(who=who, why=why))
+
+    def pause(self, name: str, *, why: str, who: str | None = None) -> AskedAnswer:
+        """Ask for a pause: traffic stays as it is, and harm still rolls back."""
+        return self._ask(name, "pause", WishRequest(who=who, why=why))
+
+    def resume(self, name: str, *, why: str, who: str | None = None) -> AskedAnswer:
+        """Ask for the end of a pause."""
+        return self._ask(name, "resume", WishRequest(who=who, why=why))
+
+    def advance(self, name: str, *, why: str, who: str | None = None, override: bool = False) -> AskedAnswer:
+        """Ask for the next step; before the policy takes it by itself, only with `override`."""
+        return self._ask(name, "advance", WishRequest(who=who, why=why, override=override))
+
+    def approve(
+        self, name: str, *, why: str, who: str | None = None, group: str | None = None
+    ) -> AskedAnswer:
+        """Approve of the promotion in a group's name."""
+        return self._ask(name, "approve", WishRequest(who=who, why=why, group=group))
+
+    def promote(
+        self,
+        name: str,
+        *,
+        why: str,
+        who: str | None = None,
+        candidate: str | None = None,
+        override: bool = False,
+    ) -> AskedAnswer:
+        """Ask for the promotion of a version; what is not proven needs `override`."""
+        wish = WishRequest(who=who, why=why, candidate=candidate, override=override)
+        return self._ask(name, "promote", wish)
+
+    def stop(self, name: str, *, why: str, who: str | None = None) -> AskedAnswer:
+        """Ask for the end without a verdict: the baseline serves everybody."""
+        return self._ask(name, "stop", WishRequest(who=who, why=why))
+
+    def retire(self, name: str, *, why: str, who: str | None = None) -> AskedAnswer:
+        """Ask for the end of an ended run's route."""
+        return self._ask(name, "retire", WishRequest(who=who, why=why))
+
+    def retry(self, name: str, *, why: str, who: str | None = None) -> AskedAnswer:
+        """Ask for the failed action once more."""
+        return self._ask(name, "retry", WishRequest(who=who, why=why))
+
+    def _ask(self, name: str, verb: str, wish: WishRequest) -> AskedAnswer:
+        content = wish.model_dump_json(exclude_defaults=True).encode()
+        place = f"{path_of(name)}/{verb}"
+        return self._connection.ask(Request("POST", place, content=content, content_type=JSON), AskedAnswer)
 
     def nodes(self) -> NodesAnswer:
         """Return how every node stands, by name."""

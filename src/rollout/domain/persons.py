@@ -59,6 +59,8 @@ def answer(experiment: Experiment, judgement: Judgement, usual: Decision, now_us
     arm = _chosen(experiment, wish) if wish.kind is Asked.PROMOTE else None
     if usual.reason is _OVERRULED.get(wish.kind) and usual.arm == arm:
         return replace(usual, wish=wish)
+    if wish.kind in _OVERRULED and not wish.overrules:
+        return Decision(Reason.WISH_UNFIT, wish=wish)
     return Decision(_ANSWERS[wish.kind], arm=arm, wish=wish)
 
 

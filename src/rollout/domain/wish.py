@@ -37,6 +37,8 @@ class Wish:
     """In whose name a person approves."""
     arm: int | None = None
     """Which candidate should be promoted, counted from 1; it must be said where several are left."""
+    overrules: bool = True
+    """Whether it holds although the policy would not do it by itself; a person has to say so."""
 
 
 @dataclass(frozen=True, slots=True)
