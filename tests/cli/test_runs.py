@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,28 +21,13 @@ import pytest
 from rollout.client.nodes import NodeState, RefusedState
 from rollout.domain.decision import Reason
 from rollout.fleet.degradation import Degraded
-from tests.api.control import POLICY, TOKEN, House, begin, house, look
+from tests.api.control import POLICY, TOKEN, begin, house, look
+from tests.cli.desk import Desk
 from tests.client.strange import nobody
 from tests.command import environment, run
 from tests.domain.scenes import evidence
 
 WRONG = "hush-hush-hush-hush"
-
-
-@dataclass(frozen=True)
-class Desk:
-    """A user's folder, and the control plane that the settings name."""
-
-    home: Path
-    there: House
-
-    @property
-    def settings(self) -> dict[str, str]:
-        token_file = str(self.home / "token")
-        return {"ROLLOUT_CONTROL_URL": self.there.url, "ROLLOUT_TOKEN_FILE": token_file}
-
-    def type(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-        return run(*arguments, home=self.home, **(self.settings | changes))
 
 
 @pytest.fixture(name="desk")

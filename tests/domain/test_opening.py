@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollout.controller.zones import may_move_up, offset_s
-from rollout.domain.opening import is_open
+from rollout.domain.opening import MINUTE_US, is_open, next_open
 from rollout.domain.policy import Opening
 from rollout.errors import Stop
 
@@ -64,3 +65,45 @@ def test_it_agrees_with_the_calendar(now_us: int, zone: str) -> None:
     if ahead_s % 60 == 0:
         assert is_open(exactly, seconds * 1_000_000, offset_s=ahead_s)
     assert is_open(ALWAYS, now_us, offset_s=ahead_s)
+
+
+@given(
+    st.datetimes(datetime(2026, 3, 20), datetime(2026, 11, 12)),  # noqa: DTZ001 (it is shifted to UTC below)
+    st.sampled_from(["UTC", "Asia/Kathmandu", "America/New_York", "Australia/Lord_Howe", "Europe/London"]),
+    st.sets(st.integers(0, 6), min_size=1),
+    st.integers(0, 23 * 60),
+    st.integers(1, 600),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_next_opening_is_the_first_minute_that_is_open(
+    at: datetime, zone: str, weekdays: set[int], begin: int, lasts: int
+) -> None:
+    opening = Opening(tuple(sorted(weekdays)), begin, min(begin + lasts, 24 * 60), zone)
+    now_us = int(at.replace(tzinfo=UTC).timestamp()) * 1_000_000
+    found = next_open(opening, now_us, partial(offset_s, zone))
+    assert found is not None
+    assert may_move_up(opening, found)
+    step = 5 * MINUTE_US
+    before = range(now_us, found, step)
+    assert not any(may_move_up(opening, moment) for moment in before)
+    assert found == now_us or not may_move_up(opening, found - 1)
+
+
+@pytest.mark.parametrize(
+    ("now", "opens"),
+    [
+        ("2026-11-16 08:00:00", "2026-11-16 09:00:00"),
+        ("2026-11-19 16:00:00", "2026-11-23 09:00:00"),  # a Thursday evening: the next Monday
+        ("2026-10-22 18:00:00", "2026-10-26 09:00:00"),  # over the night in which the clocks go back
+        ("2026-11-16 12:00:00", "2026-11-16 12:00:00"),
+    ],
+)
+def test_the_next_opening_is_by_the_clocks_of_its_zone(now: str, opens: str) -> None:
+    assert next_open(LONDON, us(now), partial(offset_s, LONDON.zone)) == us(opens)
+
+
+def test_hours_that_begin_while_the_clocks_are_set_forward_begin_when_they_have_been() -> None:
+    night = Opening((6,), 90, 240, "Europe/London")
+    assert next_open(night, us("2026-03-28 12:00:00"), partial(offset_s, night.zone)) == us(
+        "2026-03-29 01:00:00"
+    )

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from rollout.api.evidence import evidence_answer
+from rollout.api.outlook import newest_look, outlook
 from rollout.api.problems import Refusal
 from rollout.api.refusals import (
     MAXIMUM_TRIES,
@@ -211,7 +212,15 @@ class Desk:
     def _answer(self, run: Standing) -> ExperimentAnswer:
         is_live = self._tools.is_live(placement_of(run.experiment))
         degraded = self._tools.degraded(run.experiment.policy.name, run.experiment.revision)
-        return experiment_answer(run, self._since_us(run), is_live=is_live, degraded=degraded)
+        sight = self._tools.sight(run.experiment)
+        return experiment_answer(
+            run,
+            self._since_us(run),
+            is_live=is_live,
+            degraded=degraded,
+            newest=None if sight is None else newest_look(sight),
+            outlook=outlook(run, sight, self._tools.now_us(), is_live=is_live),
+        )
 
     def _since_us(self, run: Standing) -> int:
         """Return since when the last decision has been the same; the history is read once for each entry."""

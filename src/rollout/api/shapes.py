@@ -19,12 +19,13 @@ from rollout.client.answers import (
     VerdictAnswer,
     WishAnswer,
 )
+from rollout.client.waiting import OutlookAnswer
 from rollout.domain.experiment import ENDED, Experiment, Phase, split_of
 from rollout.domain.history import Entry
 from rollout.domain.judge import FALLBACK
 from rollout.domain.metric import Metric, MetricType
 from rollout.domain.policy import WHOLE_BP, Policy
-from rollout.domain.verdict import Verdict
+from rollout.domain.verdict import Judgement, Verdict
 from rollout.domain.wish import Wish
 from rollout.fleet.degradation import Degraded
 from rollout.ports import Standing
@@ -32,10 +33,16 @@ from rollout.ports import Standing
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def experiment_answer(
-    standing: Standing, since_us: int, *, is_live: bool, degraded: Sequence[Degraded] = ()
+def experiment_answer(  # noqa: PLR0913 (each is one thing that is known of a run)
+    standing: Standing,
+    since_us: int,
+    *,
+    is_live: bool,
+    degraded: Sequence[Degraded] = (),
+    newest: LookAnswer | None = None,
+    outlook: OutlookAnswer | None = None,
 ) -> ExperimentAnswer:
-    """Say where a run stands, and since when its last decision has been the same."""
+    """Say where a run stands, since when its last decision has been the same, and what it waits for."""
     experiment, last = standing.experiment, standing.last
     policy = experiment.policy
     approved = list(dict.fromkeys(approval.group for approval in experiment.approvals))
@@ -69,6 +76,8 @@ def experiment_answer(
         else (),
         layer=_layer_answer(experiment),
         degraded=degraded_answers(policy, degraded),
+        newest=newest,
+        outlook=outlook,
     )
 
 
@@ -115,7 +124,7 @@ def entry_answer(entry: Entry) -> EntryAnswer:
         reason=entry.decision.reason.name,
         sentence=entry.decision.reason.meaning,
         metric=entry.decision.metric,
-        candidate=_candidate(entry.policy, entry.decision.arm),
+        candidate=candidate(entry.policy, entry.decision.arm),
         wish=_wish_answer(entry.decision.wish),
         phase=entry.phase.value,
         step=entry.step + 1,
@@ -125,14 +134,19 @@ def entry_answer(entry: Entry) -> EntryAnswer:
 
 
 def look_answer(entry: Entry) -> LookAnswer:
+    """Say what one recorded look saw."""
+    return seen_answer(entry.policy, entry.judgement, entry.at_us, entry.watermark_us)
+
+
+def seen_answer(policy: Policy, judgement: Judgement, at_us: int, watermark_us: int | None) -> LookAnswer:
     """Say what one look saw."""
-    policy, judgement = entry.policy, entry.judgement
     return LookAnswer(
-        at=moment(entry.at_us),
-        watermark=None if entry.watermark_us is None else moment(entry.watermark_us),
+        at=moment(at_us),
+        watermark=None if watermark_us is None else moment(watermark_us),
         evidence_is_fresh=judgement.evidence_is_fresh,
         held_by=judgement.held_by,
         split_holds=judgement.split_holds,
+        log_e_mismatch=_finite(judgement.log_e_mismatch),
         units_in_step=judgement.units_in_step,
         verdicts=tuple(
             verdict_answer(policy, verdict) for verdict in (*judgement.verdicts, *judgement.observed)
@@ -146,7 +160,7 @@ def verdict_answer(policy: Policy, verdict: Verdict) -> VerdictAnswer:
     limit = _limit(policy, verdict.metric, metric)
     return VerdictAnswer(
         metric=verdict.metric,
-        candidate=_candidate(policy, verdict.arm),
+        candidate=candidate(policy, verdict.arm),
         role=None if metric is None else metric.role.value,
         finding=verdict.finding.value,
         proof=progress(verdict.latched_proof, verdict.proof_bar),
@@ -197,7 +211,7 @@ def _decision_answer(last: Entry, since_us: int) -> DecisionAnswer:
         reason=last.decision.reason.name,
         sentence=last.decision.reason.meaning,
         metric=last.decision.metric,
-        candidate=_candidate(last.policy, last.decision.arm),
+        candidate=candidate(last.policy, last.decision.arm),
         wish=_wish_answer(last.decision.wish),
         at=moment(last.at_us),
         since=moment(since_us),
@@ -217,7 +231,7 @@ def _wish_answer(wish: Wish | None) -> WishAnswer | None:
     )
 
 
-def _candidate(policy: Policy, arm: int | None) -> str | None:
+def candidate(policy: Policy, arm: int | None) -> str | None:
     """Return a candidate's version where there are several: one needs no name."""
     return None if arm is None or len(policy.candidates) == 1 else policy.candidates[arm - 1].version
 

@@ -22,7 +22,7 @@ def control_plane(settings: "Settings") -> "ControlPlane":
     from rollout.client.connection import Patience
     from rollout.client.control_plane import ControlPlane
 
-    return ControlPlane(_connection(settings, Patience(), time.sleep))
+    return ControlPlane(connection(settings, Patience()))
 
 
 def outcomes_door(
@@ -31,10 +31,13 @@ def outcomes_door(
     """Return the door for outcomes of the control plane that the settings name."""
     from rollout.client.outcomes import OutcomesDoor
 
-    return OutcomesDoor(_connection(settings, patience, sleep))
+    return OutcomesDoor(connection(settings, patience, sleep))
 
 
-def _connection(settings: "Settings", patience: "Patience", sleep: "Callable[[float], None]") -> "Connection":
+def connection(
+    settings: "Settings", patience: "Patience", sleep: "Callable[[float], None]" = time.sleep
+) -> "Connection":
+    """Return the connection that the settings name; nothing is sent yet."""
     from rollout.client.connection import Connection
 
     return Connection(

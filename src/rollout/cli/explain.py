@@ -1,127 +1,106 @@
-"""`rollout explain`: the last decision, what it rests on, and how it came to that."""
+"""`rollout explain`: why it did that, what it rests on, and what it waits for, until when."""
 
-from itertools import groupby
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from rollout.cli.invocation import Invocation, pass_invocation
+from rollout.cli.names import experiment_name
 from rollout.cli.output import output_option, print_json, write
 from rollout.cli.root import epilog
+from rollout.cli.times import Since
+from rollout.cli.usage import misused
 from rollout.errors import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
-    from rollout.client.answers import EntryAnswer, ExperimentAnswer, LookAnswer
-
-WAITING = frozenset({"hold", "await"})
+    from rollout.client.answers import EntryAnswer, ExperimentAnswer
+    from rollout.client.control_plane import ControlPlane
+    from rollout.client.nodes import NodesAnswer
 
 
 @click.command(
     "explain",
     epilog=epilog(
         {
-            "rollout explain churn-v2": "why it is where it is",
+            "rollout explain churn-v2": "why it is where it is, and what it waits for",
+            "rollout explain churn-v2 --since 2h": "only what was decided in the last two hours",
+            "rollout explain churn-v2 --decision 12": "one decision, as it was then",
             "rollout explain churn-v2 --output json": "every recorded look, for programs",
         }
     ),
 )
-@click.argument("name", metavar="NAME")
+@experiment_name
+@click.option(
+    "--decision",
+    "number",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    help="Explain this decision; `--output json` and the timeline show the numbers.",
+)
+@click.option("--since", type=Since(), metavar="WHEN", help="Leave out what was decided before, such as 2h.")
 @output_option
 @pass_invocation
-def verb(invocation: Invocation, name: str, output: str | None) -> None:
-    """Say what was decided, why, and on which numbers.
+def verb(
+    invocation: Invocation, name: str, number: int | None, since: datetime | None, output: str | None
+) -> None:
+    """Say what was decided, why, on which numbers, and what is waited for, until when.
 
     Times are UTC. A proof is complete at 100% of its bar; harm rolls back at 100%.
     """
     from rollout.cli.control import control_plane
 
-    form = output or invocation.settings.output
     with control_plane(invocation.settings) as control:
-        experiment = control.experiment(name)
-        entries = control.history(name)
-    if form == "json":
-        document = {
-            "experiment": experiment.model_dump(mode="json"),
-            "history": [entry.model_dump(mode="json") for entry in entries],
-        }
-        print_json(document)
+        run, entries = control.experiment(name), control.history(name)
+        nodes = _nodes(control, run)
+    chosen = _chosen(name, entries, number, since)
+    if (output or invocation.settings.output) == "json":
+        history = [entry.model_dump(mode="json") for entry in chosen]
+        print_json({"experiment": run.model_dump(mode="json"), "history": history})
         return
-    write("".join(f"{line}\n" for line in explained(experiment, entries)))
+    lines = _one(run, chosen[0]) if number is not None else explained(run, entries, since, nodes)
+    write("".join(f"{line}\n" for line in lines))
 
 
-def explained(experiment: "ExperimentAnswer", entries: "Sequence[EntryAnswer]") -> list[str]:
-    """Return the explanation, line by line."""
-    lines = [*_present(experiment), "", "how it came to that:", *_timeline(experiment, entries)]
+def explained(
+    run: "ExperimentAnswer",
+    entries: "Sequence[EntryAnswer]",
+    since: datetime | None = None,
+    nodes: "NodesAnswer | None" = None,
+) -> list[str]:
+    """Return the explanation, line by line, without what was decided before `since`."""
+    from rollout.cli.standing import present
+    from rollout.cli.timeline import timeline
+
+    shown = [entry for entry in entries if since is None or entry.at >= since]
+    lines = [*present(run, entries, nodes), "", "how it came to that:", *timeline(run, shown)]
+    if len(shown) < len(entries):
+        lines.append(f"  {len(entries) - len(shown):,} earlier looks are left out")
     return [printable(line) for line in lines]
 
 
-def _present(experiment: "ExperimentAnswer") -> "Iterator[str]":
-    """Say where it stands, the last decision, and what it rests on."""
-    from rollout.cli.words import decision, layer, moment, place
-    from rollout.cli.words import wish as named
+def _one(run: "ExperimentAnswer", entry: "EntryAnswer") -> list[str]:
+    from rollout.cli.standing import decided
 
-    versions = f"{', '.join(experiment.candidates)} against {experiment.baseline}"
-    yield f"{experiment.name}: {versions} on {experiment.path}, for {experiment.owner}"
-    yield f"{experiment.phase}, {place(experiment)} of the traffic for each candidate"
-    yield from (one.sentence for one in experiment.degraded)
-    if (owned := layer(experiment)) is not None:
-        yield owned
-    if experiment.rollback_wish is not None:
-        wish = experiment.rollback_wish
-        yield f"{wish.who} asked for a rollback at {moment(wish.at)}: {wish.why}"
-    if experiment.wish is not None:
-        asked = experiment.wish
-        yield f"asked for at {moment(asked.at)} and still to come: {asked.kind} ({named(asked)})"
-    if experiment.decision is None or experiment.look is None:
-        yield decision(experiment)
-        return
-    yield f"since {moment(experiment.decision.since)}  {decision(experiment)}"
-    yield ""
-    yield f"what it rests on, at {moment(experiment.look.at)}:"
-    yield from _look(experiment.look)
+    return [printable(line) for line in decided(run, entry)]
 
 
-def _look(look: "LookAnswer") -> "Iterator[str]":
-    from rollout.cli.words import moment, staleness, units, verdict_sentence
-
-    reach = "no evidence yet" if look.watermark is None else f"evidence up to {moment(look.watermark)}"
-    yield f"  units in this step: {units(look.units_in_step)}; {reach}{staleness(look)}"
-    if not look.split_holds:
-        yield "  units do not fall to the arms as split: no comparison can be trusted"
-    for verdict in look.verdicts:
-        yield f"  {verdict_sentence(verdict)}"
+def _nodes(control: "ControlPlane", run: "ExperimentAnswer") -> "NodesAnswer | None":
+    """Return the nodes, where one of them is what is waited for."""
+    waited = () if run.outlook is None else run.outlook.waits
+    return control.nodes() if any(one.what == "proxies" for one in waited) else None
 
 
-def _timeline(experiment: "ExperimentAnswer", entries: "Sequence[EntryAnswer]") -> "Iterator[str]":
-    """Write each move with the numbers it rests on, and between two moves what was waited for."""
-    from rollout.cli.words import entry_line, moment, verdict_sentence
-
-    for revision, own in groupby(entries, key=lambda entry: entry.revision):
-        if revision == experiment.revision:
-            yield f"  {moment(experiment.started_at)}  started as revision {revision}"
-        else:
-            yield f"  revision {revision}, of whose evidence nothing counts any more"
-        for is_waiting, looks in groupby(own, key=lambda entry: entry.action in WAITING):
-            if is_waiting:
-                yield from _waited(looks)
-                continue
-            for entry in looks:
-                yield f"  {entry_line(entry)}"
-                for verdict in entry.look.verdicts:
-                    yield f"    {verdict_sentence(verdict)}"
-                yield f"    from then on: {entry.phase}, step {entry.step} of {entry.steps}"
-    if not entries:
-        yield f"  {moment(experiment.started_at)}  started as revision {experiment.revision}"
-
-
-def _waited(looks: "Iterable[EntryAnswer]") -> "Iterator[str]":
-    """Write each reason to hold once, at its first look: reasons may change back and forth for days."""
-    from rollout.cli.words import entry_line
-
-    found: dict[tuple[str, str | None, str | None], list[EntryAnswer]] = {}
-    for look in looks:
-        found.setdefault((look.reason, look.metric, look.candidate), []).append(look)
-    for same in found.values():
-        yield f"  {entry_line(same[0], len(same))}"
+def _chosen(
+    name: str, entries: "Sequence[EntryAnswer]", number: int | None, since: datetime | None
+) -> "Sequence[EntryAnswer]":
+    if number is not None:
+        found = [entry for entry in entries if entry.number == number]
+        if not found:
+            last = f"it has {len(entries)}" if entries else "none is recorded yet"
+            remedy = f"{last}; `rollout explain {name}` shows them"
+            raise misused("explain", f"{name} has no decision {number}", remedy)
+        return found
+    return [entry for entry in entries if since is None or entry.at >= since]

@@ -41,6 +41,11 @@ def worded(error: click.ClickException) -> WrongUsage:
             return _wrong(context, message[:1].lower() + message[1:], None)
 
 
+def misused(verb: str, what: str, remedy: str) -> WrongUsage:
+    """Return what a verb itself finds wrong with its command line."""
+    return WrongUsage(Problem(f"rollout {verb}", what, remedy))
+
+
 def _wrong(
     context: click.Context | None, what: str, guess: str | None, remedy: str | None = None
 ) -> WrongUsage:

@@ -11,6 +11,8 @@ from typing import Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from rollout.client.waiting import OutlookAnswer
+
 MAXIMUM_POLICY_BYTES: Final = 256 * 1024
 MAXIMUM_WHY_CHARACTERS: Final = 1_000
 MAXIMUM_WHO_CHARACTERS: Final = 200
@@ -92,6 +94,7 @@ class LookAnswer(Answer):
     evidence_is_fresh: bool
     held_by: str | None = Field(None, description="Which source is too far behind, where that is known.")
     split_holds: bool
+    log_e_mismatch: float | None = Field(None, description="Against a split as the policy means it.")
     units_in_step: tuple[int, ...] = Field(
         description="Units since the step began: the control's, then each candidate's."
     )
@@ -150,6 +153,8 @@ class ExperimentAnswer(Answer):
     waits_for: tuple[str, ...] = Field((), description="Groups whose approval is still to come.")
     layer: LayerAnswer | None = Field(None, description="Its range of a layer, where it has one.")
     degraded: tuple[DegradedAnswer, ...] = Field((), description="Versions that do not fare well now.")
+    newest: LookAnswer | None = Field(None, description="The newest look, recorded or not.")
+    outlook: OutlookAnswer | None = Field(None, description="What it waits for, and until when.")
 
 
 class ExperimentsAnswer(Answer):
