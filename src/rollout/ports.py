@@ -9,6 +9,7 @@ from rollout.domain.assignment import Placement
 from rollout.domain.evidence import Evidence
 from rollout.domain.experiment import Experiment, JobState
 from rollout.domain.history import Entry
+from rollout.domain.news import Letter
 from rollout.domain.policy import LocalCommand
 from rollout.errors import Problem
 
@@ -94,3 +95,47 @@ class Ledger(Protocol):
 
     def record(self, seen: Standing, experiment: Experiment, entry: Entry | None) -> bool:
         """Record state, and an entry when one is due, if the run still stands as seen; return whether."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What came of sending a letter: taken, or why not, in words that hold no secret."""
+
+    is_taken: bool
+    why: str | None = None
+    retry_after_s: float | None = None
+    """How long the receiver asks to be left alone, where it says so."""
+
+
+class Notifier(Protocol):
+    """How people and programs are told; who they are, and where, only the settings say."""
+
+    def names(self) -> frozenset[str]:
+        """Return every receiver that can be told now."""
+
+    def send(self, receiver: str, letter: Letter) -> Delivered:
+        """Send a letter once, in bounded time; whatever goes wrong is said, never raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A letter that is to be sent now, by whoever claimed it; until it is settled its content stays."""
+
+    receiver: str
+    letter: Letter
+    holder: str
+    tries: int
+    """How often it was tried before."""
+
+
+class Outbox(Protocol):
+    """What is still to be told; messages come into it with what they tell of, in one transaction."""
+
+    def claim(self, holder: str, now_us: int) -> Parcel | None:
+        """Return a letter that is due and that nobody else sends at present, or None."""
+
+    def settle(self, parcel: Parcel, delivered: Delivered, now_us: int, *, chance: float) -> None:
+        """Note what came of a letter: it was sent, is tried again later, or is given up."""
+
+    def tidy(self, now_us: int) -> None:
+        """Give up what waited too long, and forget what is old."""

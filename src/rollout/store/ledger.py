@@ -14,11 +14,13 @@ from rollout.domain.decision import Decision, Reason
 from rollout.domain.experiment import ENDED, Experiment, Phase
 from rollout.domain.history import Entry
 from rollout.domain.policy import Policy
+from rollout.domain.telling import Occasion
 from rollout.domain.verdict import Judgement
 from rollout.domain.wish import Wish
 from rollout.errors import Problem, RequestRefused, Stop
 from rollout.ports import Standing, Unread
 from rollout.store.database import Database
+from rollout.store.enclosing import enclose_change, enclose_decision
 from rollout.store.ledger_json import Unreadable, read, written
 from rollout.store.ledger_tables import AmendmentRow, DecisionRow, ExperimentRow, RevisionRow
 
@@ -63,6 +65,7 @@ class SqlLedger:
             for row in self._first_rows(experiment, text):
                 session.add(row)
                 session.flush()
+            enclose_change(connection, Occasion.STARTED, 1, experiment, now_us, None)
         return Standing(experiment, version=1)
 
     def served(self) -> tuple[Standing | Unread, ...]:
@@ -107,6 +110,7 @@ class SqlLedger:
             if entry is not None:
                 session.add(self._row(experiment, entry))
                 session.flush()
+                enclose_decision(connection, seen.version + 1, experiment, entry)
         return True
 
     def revise(self, seen: Standing, experiment: Experiment, now_us: int, *, text: str = "") -> bool:
@@ -122,11 +126,13 @@ class SqlLedger:
         with self._database.write() as connection, Session(connection) as session:
             if not _moved(session, seen, experiment, None):
                 return False
-            if experiment.revision > before.revision:
+            occasion = Occasion.REVISED if experiment.revision > before.revision else Occasion.AMENDED
+            if occasion is Occasion.REVISED:
                 session.add(self._revision(experiment, text))
             else:
                 session.add(self._amendment(experiment, _amendments(session, experiment), now_us, text))
             session.flush()
+            enclose_change(connection, occasion, seen.version + 1, experiment, now_us, None)
         return True
 
     def history(self, uid: str) -> tuple[Entry, ...]:

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from rollout.store import intake_tables, ledger_tables  # noqa: F401 (their tables must be known)
+from rollout.store import intake_tables, ledger_tables, outbox_tables  # noqa: F401 (their tables must be known)
 
 context.configure(
     connection=context.config.attributes["connection"],
