@@ -94,7 +94,7 @@ def house(
     database = Database.writer(folder / "control.db")
     ledger = SqlLedger(database, new_uid=lambda: secrets.token_hex(4), digest=digest)
     clock, changes = Clock(), list[int]()
-    fleet = Fleet(marked=lambda: (), now_us=clock, confirmed_within_s=0.0)
+    fleet = Fleet(marked=lambda: (), now_us=clock, steady_s=lambda: clock() / 1e6, confirmed_within_s=0.0)
     try:
         application = control(ledger, clock, changes, fleet, is_live=is_live, degraded=degraded, sight=sight)
         with serving(application) as url:
