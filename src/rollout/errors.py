@@ -12,6 +12,7 @@ RolloutError             something a person can act on                          
 ├── ControlPlaneFailed   the control plane is not there, or answers wrongly         exit 2
 ├── RequestRefused       the control plane refuses what was asked for               exit 2
 ├── Retry                something outside does not answer now: it is asked again   exit 2
+│   └── NotLeader        another control plane writes now: this one may not             exit 2
 ├── Stop                 asking again soon cannot help: a person has to act         exit 2
 └── Unexpected           a defect of ours: the details are in a file, never shown   exit 2
 ```
@@ -109,6 +110,10 @@ class RequestRefused(RolloutError):
 
 class Retry(RolloutError):
     """Something outside does not answer now; the loop asks again, later each time."""
+
+
+class NotLeader(Retry):
+    """Another control plane leads now, or may by now: what was to be written here was not."""
 
 
 class Stop(RolloutError):

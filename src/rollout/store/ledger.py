@@ -9,6 +9,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import NoResultFound
 from sqlmodel import Session, col, select
 
+from rollout.domain.audit import Act, Line
 from rollout.domain.buckets import Range
 from rollout.domain.decision import Decision, Reason
 from rollout.domain.experiment import ENDED, Experiment, Phase
@@ -19,6 +20,8 @@ from rollout.domain.verdict import Judgement
 from rollout.domain.wish import Wish
 from rollout.errors import Problem, RequestRefused, Stop
 from rollout.ports import Standing, Unread
+from rollout.store import auditing
+from rollout.store.audit import Head, Verified, verify
 from rollout.store.database import Database
 from rollout.store.enclosing import enclose_change, enclose_decision
 from rollout.store.ledger_json import Unreadable, read, written
@@ -26,6 +29,9 @@ from rollout.store.ledger_tables import AmendmentRow, DecisionRow, ExperimentRow
 
 # The policy is frozen: it stands once, beside its revision, and not in every state.
 _BESIDE: Final = frozenset({"policy"})
+_CONTROLLER: Final = "controller"
+_NOBODY: Final = "rollout"
+"""Who acts when nobody is named: the program itself."""
 
 
 class SqlLedger:
@@ -39,7 +45,13 @@ class SqlLedger:
         self._read: dict[str, Standing] = {}
 
     def start(
-        self, policy: Policy, now_us: int, *, text: str = "", layer_range: Range | None = None
+        self,
+        policy: Policy,
+        now_us: int,
+        *,
+        text: str = "",
+        layer_range: Range | None = None,
+        act: Act | None = None,
     ) -> Standing:
         """Record a new run of a policy, `text` as a person wrote it, and return how it stands.
 
@@ -62,10 +74,12 @@ class SqlLedger:
                 fresh_us=now_us,
                 layer_range=layer_range,
             )
-            for row in self._first_rows(experiment, text):
+            first, frozen = self._first_rows(experiment, text)
+            for row in (first, frozen):
                 session.add(row)
                 session.flush()
-            enclose_change(connection, Occasion.STARTED, 1, experiment, now_us, None)
+            auditing.add(connection, act or _unasked("start", policy, now_us), frozen)
+            enclose_change(connection, Occasion.STARTED, 1, experiment, now_us, act)
         return Standing(experiment, version=1)
 
     def served(self) -> tuple[Standing | Unread, ...]:
@@ -95,8 +109,13 @@ class SqlLedger:
         self._read[uid] = found
         return found
 
-    def record(self, seen: Standing, experiment: Experiment, entry: Entry | None) -> bool:
-        """Record state, and an entry when one is due, if the run still stands as seen; return whether."""
+    def record(
+        self, seen: Standing, experiment: Experiment, entry: Entry | None, *, act: Act | None = None
+    ) -> bool:
+        """Record state, and an entry when one is due, if the run still stands as seen; return whether.
+
+        `act` is what a person did to bring it about; an entry is an act of its own.
+        """
         uid = seen.experiment.uid
         if (experiment.uid, experiment.revision) != (uid, seen.experiment.revision):
             raise ValueError(f"{experiment.uid} is not what was seen as {uid}")
@@ -107,13 +126,19 @@ class SqlLedger:
         with self._database.write() as connection, Session(connection) as session:
             if not _moved(session, seen, experiment, entry):
                 return False
+            if act is not None:
+                auditing.add(connection, act)
             if entry is not None:
-                session.add(self._row(experiment, entry))
+                row = self._row(experiment, entry)
+                session.add(row)
                 session.flush()
+                auditing.add(connection, _decided(entry), row)
                 enclose_decision(connection, seen.version + 1, experiment, entry)
         return True
 
-    def revise(self, seen: Standing, experiment: Experiment, now_us: int, *, text: str = "") -> bool:
+    def revise(
+        self, seen: Standing, experiment: Experiment, now_us: int, *, text: str = "", act: Act | None = None
+    ) -> bool:
         """Record a run under a changed policy, if it still stands as seen; return whether.
 
         The policies that it had before are kept: a decision names the one that it rests on.
@@ -127,12 +152,15 @@ class SqlLedger:
             if not _moved(session, seen, experiment, None):
                 return False
             occasion = Occasion.REVISED if experiment.revision > before.revision else Occasion.AMENDED
+            row: RevisionRow | AmendmentRow
             if occasion is Occasion.REVISED:
-                session.add(self._revision(experiment, text))
+                row = self._revision(experiment, text)
             else:
-                session.add(self._amendment(experiment, _amendments(session, experiment), now_us, text))
+                row = self._amendment(experiment, _amendments(session, experiment), now_us, text)
+            session.add(row)
             session.flush()
-            enclose_change(connection, occasion, seen.version + 1, experiment, now_us, None)
+            auditing.add(connection, act or _unasked("revise", experiment.policy, now_us), row)
+            enclose_change(connection, occasion, seen.version + 1, experiment, now_us, act)
         return True
 
     def history(self, uid: str) -> tuple[Entry, ...]:
@@ -149,6 +177,16 @@ class SqlLedger:
                     policies[key] = _policy_of(session, row)
                 found.append(_entry(row, policies[key]))
             return tuple(found)
+
+    def acts(self, *, after: int = 0, limit: int = 1_000) -> tuple[Line, ...]:
+        """Return so many lines of the audit after one of them, in their order."""
+        with self._database.read() as connection:
+            return auditing.lines(connection, after=after, limit=limit)
+
+    def verify(self, *, known: Head | None = None) -> Verified:
+        """Check the whole audit, and `known` as it was noted elsewhere."""
+        with self._database.read() as connection:
+            return verify(connection, known=known)
 
     def _release(self, session: Session, before: ExperimentRow) -> None:
         """Let go of the route of a run that has ended; refuse while it has not."""
@@ -222,6 +260,17 @@ class SqlLedger:
             watermark_us=entry.watermark_us,
             judgement=written(entry.judgement),
         )
+
+
+def _unasked(verb: str, policy: Policy, now_us: int) -> Act:
+    return Act(now_us, _NOBODY, None, None, verb, policy.name)
+
+
+def _decided(entry: Entry) -> Act:
+    """Return the act that a decision is: the controller's, or that of the person whose wish it answers."""
+    decision, wish = entry.decision, entry.decision.wish
+    who, why = (_CONTROLLER, decision.reason.meaning) if wish is None else (wish.who, wish.why)
+    return Act(entry.at_us, who, None, None, decision.action.value, entry.policy.name, why)
 
 
 def _entries(seen: Standing) -> int:

@@ -3,7 +3,13 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from rollout.store import intake_tables, ledger_tables, outbox_tables  # noqa: F401 (their tables must be known)
+# Their tables must be known.
+from rollout.store import (
+    audit_tables,  # noqa: F401
+    intake_tables,  # noqa: F401
+    ledger_tables,  # noqa: F401
+    outbox_tables,  # noqa: F401
+)
 
 context.configure(
     connection=context.config.attributes["connection"],
