@@ -104,7 +104,6 @@ class Leading:
             is_open.set()
             keeper.join()
         self._front.lead(Leader(application, mandate.holds))
-        _log.info("this control plane leads", term=mandate.term)
         return True
 
     def run(self) -> None:
