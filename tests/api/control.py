@@ -14,8 +14,9 @@ from fastapi import FastAPI
 from rollout.api.access import bearer
 from rollout.api.app import create_app
 from rollout.api.desk import Desk, StartingLedger, Tools
-from rollout.api.experiments import experiments_router, readiness_router
+from rollout.api.experiments import experiments_router
 from rollout.api.nodes import nodes_router
+from rollout.api.readiness import readiness_router
 from rollout.client.answers import ReportFormat
 from rollout.controller.sights import Sight
 from rollout.domain.assignment import Placement

@@ -21,8 +21,8 @@ def bearer(tokens: Sequence[str]) -> Callable[[Request], None]:
     known = _known(tokens)
 
     def check(request: Request) -> None:
-        if not _is_one_of(_offered(request), known):
-            raise _unknown()
+        if not _is_one_of(offered(request), known):
+            raise unknown()
         origin = None if request.client is None else request.client.host
         request.state.caller = Caller(LOCAL, Role.ADMIN, origin=origin)
 
@@ -37,12 +37,12 @@ def application_of(tokens: Sequence[str], applications: Applications) -> Callabl
     known = _known(tokens)
 
     def check(request: Request) -> str:
-        offered = _offered(request)
-        if _is_one_of(offered, known):
+        shown = offered(request)
+        if _is_one_of(shown, known):
             return DEFAULT
-        name = applications.bearing(offered)
+        name = applications.bearing(shown)
         if name is None:
-            raise _unknown()
+            raise unknown()
         return name
 
     return check
@@ -61,19 +61,21 @@ def _known(tokens: Sequence[str]) -> list[bytes]:
     return [token.encode() for token in tokens]
 
 
-def _offered(request: Request) -> bytes:
+def offered(request: Request) -> bytes:
+    """Return the token that a request shows; nothing where it shows none."""
     shown = request.headers.get("authorization", "")
     return shown.removeprefix(SCHEME).encode() if shown.startswith(SCHEME) else b""
 
 
-def _is_one_of(offered: bytes, known: Sequence[bytes]) -> bool:
+def _is_one_of(shown: bytes, known: Sequence[bytes]) -> bool:
     # Every token is compared, each in constant time: how long it takes tells nothing.
-    return sum(hmac.compare_digest(offered, token) for token in known) > 0
+    return sum(hmac.compare_digest(shown, token) for token in known) > 0
 
 
-def _unknown() -> HTTPException:
+def unknown(why: str | None = None) -> HTTPException:
+    """Return the answer to who shows no token that opens anything."""
     return HTTPException(
         status.HTTP_401_UNAUTHORIZED,
-        "no known token: send 'Authorization: Bearer TOKEN'",
+        f"{why or 'no known token'}: send 'Authorization: Bearer TOKEN'",
         {"WWW-Authenticate": "Bearer"},
     )

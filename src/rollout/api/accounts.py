@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 
 from rollout.api.problems import Refusal
+from rollout.api.repeats import Done, once
 from rollout.client.evidence import ComparedAnswer, RebuiltAnswer
 from rollout.errors import Problem
 from rollout.intake.rebuilding import Rebuilding, Rebuilt
 
 
-def accounts_router(rebuilding: Rebuilding, allowed: Callable[[Request], None]) -> APIRouter:
+def accounts_router(rebuilding: Rebuilding, allowed: Callable[[Request], object]) -> APIRouter:
     """Return the routes about accounts, for whom `allowed` lets in."""
     router = APIRouter(prefix="/v1/evidence", dependencies=[Depends(allowed)], tags=["evidence"])
 
-    @router.post("/rebuild", status_code=HTTPStatus.ACCEPTED)
-    def begin(check: bool = False) -> RebuiltAnswer:  # noqa: FBT001, FBT002 (the query's key)
-        return _answer(rebuilding.begin(is_check=check))
+    @router.post("/rebuild", status_code=HTTPStatus.ACCEPTED, response_model=RebuiltAnswer)
+    async def begin(request: Request, check: bool = False) -> Response:  # noqa: FBT001, FBT002 (the query's key)
+        def work() -> Done:
+            return Done(_answer(rebuilding.begin(is_check=check)), HTTPStatus.ACCEPTED)
+
+        return await once(request, b"", work)
 
     @router.get("/rebuild")
     def show() -> RebuiltAnswer:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
 from rollout import __version__
 from rollout.api.problems import install
+from rollout.api.repeats import Repeats
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -19,13 +21,30 @@ async def nothing(_app: FastAPI) -> AsyncIterator[None]:
     yield
 
 
-def create_app(routers: Sequence[APIRouter], *, lifespan: Lifespan = nothing) -> FastAPI:
-    """Return an application of these routers; `/healthz` answers without a token."""
-    app = FastAPI(title="rollout", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+def create_app(
+    routers: Sequence[APIRouter], *, lifespan: Lifespan = nothing, repeats: Repeats | None = None
+) -> FastAPI:
+    """Return an application of these routers; `/healthz` and `/openapi.json` answer without a token.
 
-    @app.get("/healthz", include_in_schema=False)
+    `repeats` does what came with an `Idempotency-Key` once; without it such a key is not heeded.
+    """
+    app = FastAPI(
+        title="rollout",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.repeats = repeats
+
+    @app.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:
         return {"status": "fine"}
+
+    @app.get("/openapi.json", tags=["health"])
+    def document() -> dict[str, Any]:
+        return app.openapi()
 
     install(app)
     for router in routers:

@@ -104,8 +104,9 @@ class Desk:
         self._since: dict[str, tuple[int, int]] = {}
         """For each run, the newest entry's number and since when its decision has been the same."""
 
-    def start(self, content: bytes, file: str) -> StartedAnswer:
+    def start(self, content: bytes, file: str, caller: Caller, if_match: str | None = None) -> StartedAnswer:
         """Start what a policy's text describes, unless that runs already; a changed one revises its run."""
+        _ = caller
         reading = self._tools.read(content, file)
         if reading.policy is None:
             raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, *problems_of(reading))
@@ -115,6 +116,8 @@ class Desk:
             self._refuse_blind()
             known = self._known()
             before = known.pop(reading.policy.name, None)
+            if before is not None:
+                self.refuse_changed(if_match, before)
             others = [run.experiment for run in known.values()]
             if before is not None and stands(before.experiment, reading.policy):
                 return StartedAnswer(is_new=False, experiment=self._answer(before), warnings=warnings)

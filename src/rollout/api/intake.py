@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Final, assert_never
 
-from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, Request, status
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, status
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from rollout.api.body import read_body
+from rollout.api.parsing import parsed
 from rollout.domain.records import Run
 from rollout.intake.intake import Answer, Filed, Intake, OutOfTurn, Refused
 from rollout.lake import segments
@@ -21,6 +22,7 @@ from rollout.store.losses import Lost
 LARGEST_SEGMENT: Final = 32 * 2**20
 LARGEST_OFFSET: Final = 10**15 - 1
 LARGEST_LOSSES: Final = 4_000
+LARGEST_LOSSES_BYTES: Final = 4 * 2**20
 NodeName = Annotated[str, Path(pattern=f"^{NODE.pattern}$")]
 LogName = Annotated[str, Path(pattern=f"^{LOG.pattern}$")]
 
@@ -55,8 +57,12 @@ class LostRecords(BaseModel):
         return Lost(run, self.kind, self.rows, self.to_us)
 
 
+class AllLosses(RootModel[Annotated[tuple[LostRecords, ...], Field(max_length=LARGEST_LOSSES)]]):
+    """Everything that a node has lost, in one list."""
+
+
 def intake_router(
-    intake: Intake, allowed: Callable[[Request], None], *, forget: Callable[[str], bool] = lambda _: False
+    intake: Intake, allowed: Callable[[Request], object], *, forget: Callable[[str], bool] = lambda _: False
 ) -> APIRouter:
     """Return the routes of an intake, for whom `allowed` lets in; `forget` hears of nodes that sign off."""
     router = APIRouter(prefix="/v1", dependencies=[Depends(allowed)], tags=["intake"])
@@ -77,10 +83,11 @@ def intake_router(
         return _answered(await run_in_threadpool(intake.accept, told, body))
 
     @router.put("/nodes/{node}/losses", status_code=status.HTTP_204_NO_CONTENT)
-    async def lose(
-        node: NodeName, losses: Annotated[list[LostRecords], Body(max_length=LARGEST_LOSSES)]
-    ) -> None:
-        await run_in_threadpool(intake.note_losses, node, [one.as_lost() for one in losses])
+    async def lose(node: NodeName, request: Request) -> None:
+        # The body is read here, within its limits, and only of who was let in.
+        content = await read_body(request, LARGEST_LOSSES_BYTES)
+        losses = await run_in_threadpool(parsed, AllLosses, content)
+        await run_in_threadpool(intake.note_losses, node, [one.as_lost() for one in losses.root])
 
     @router.delete("/nodes/{node}", status_code=status.HTTP_204_NO_CONTENT)
     async def sign_off(node: NodeName) -> None:

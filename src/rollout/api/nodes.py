@@ -11,10 +11,10 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import ValidationError
 
 from rollout.api.body import read_body
-from rollout.api.problems import Refusal, lowered
+from rollout.api.parsing import parsed
+from rollout.api.problems import Refusal
 from rollout.client.nodes import (
     LARGEST_STATE_BYTES,
     LONGEST_WAIT_S,
@@ -42,7 +42,7 @@ Wait = Annotated[float, Query(ge=0, le=LONGEST_WAIT_S, description="How long to 
 def nodes_router(
     fleet: Fleet,
     unit_key: str,
-    allowed: Callable[[Request], None],
+    allowed: Callable[[Request], object],
     *,
     lost: Callable[[str, tuple[LossState, ...]], None],
 ) -> APIRouter:
@@ -68,7 +68,7 @@ def nodes_router(
     @router.put("/nodes/{node}", status_code=HTTPStatus.NO_CONTENT)
     async def tell(node: NodeName, request: Request) -> None:
         # A thousand experiments take some milliseconds to read: nobody else waits for them.
-        state = await run_in_threadpool(_state, await read_body(request, LARGEST_STATE_BYTES))
+        state = await run_in_threadpool(parsed, NodeState, await read_body(request, LARGEST_STATE_BYTES))
         if state.losses != fleet.losses(node):
             await run_in_threadpool(lost, node, state.losses)
         try:
@@ -120,19 +120,6 @@ class _Waiting:
             self._count -= 1
             end()
         return text
-
-
-def _state(content: bytes) -> NodeState:
-    """Return what a body says of a node; refuse it with every mistake."""
-    try:
-        return NodeState.model_validate_json(content)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        problems = [
-            Problem(".".join(map(str, one["loc"])) or "body", lowered(one["msg"]), "see /openapi.json")
-            for one in found
-        ]
-        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, *problems) from None
 
 
 def _answer(node: Seen, is_silent: bool, is_live: bool) -> NodeAnswer:  # noqa: FBT001 (as `Fleet.nodes` gives it)

@@ -38,6 +38,8 @@ class Request:
     content: bytes | None = None
     content_type: str | None = None
     content_encoding: str | None = None
+    key: str | None = None
+    """Its `Idempotency-Key`: sent again, it is answered as it was before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,11 @@ class Connection:
 
     def _send_once(self, request: Request) -> Reply:
         """Send once and read the answer, but never more of it than fits."""
-        named = {"content-type": request.content_type, "content-encoding": request.content_encoding}
+        named = {
+            "content-type": request.content_type,
+            "content-encoding": request.content_encoding,
+            "idempotency-key": request.key,
+        }
         headers = {name: value for name, value in named.items() if value is not None}
         with self._client.stream(
             request.method, request.path, params=request.query, content=request.content, headers=headers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote
@@ -19,10 +20,13 @@ from rollout.client.answers import (
 from rollout.client.connection import Connection, Request
 from rollout.client.evidence import EvidenceAnswer, RebuiltAnswer
 from rollout.client.nodes import NodesAnswer
+from rollout.client.tokens import CreatedTokenAnswer, TokenAnswer, TokenRequest, TokensAnswer
 from rollout.client.wishes import AskedAnswer, WishRequest
+from rollout.domain.access import Role
 
 EXPERIMENTS: Final = "/v1/experiments"
 NODES: Final = "/v1/nodes"
+TOKENS: Final = "/v1/tokens"
 REBUILD: Final = "/v1/evidence/rebuild"
 MAXIMUM_PAGES: Final = 200
 JSON: Final = "application/json"
@@ -44,7 +48,9 @@ class ControlPlane:
 
     def start(self, policy: bytes, *, file: str = "policy") -> StartedAnswer:
         """Start an experiment by its policy's text; the same policy again changes nothing."""
-        request = Request("POST", EXPERIMENTS, {"file": file}, content=policy, content_type=YAML)
+        request = Request(
+            "POST", EXPERIMENTS, {"file": file}, content=policy, content_type=YAML, key=_drawn()
+        )
         return self._connection.ask(request, StartedAnswer)
 
     def experiments(self) -> tuple[ExperimentAnswer, ...]:
@@ -61,7 +67,8 @@ class ControlPlane:
 
     def begin_rebuild(self, *, is_check: bool) -> RebuiltAnswer:
         """Have all accounts made anew, or compared with ones made anew; one that is under way goes on."""
-        request = Request("POST", REBUILD, {"check": str(is_check).lower()}, content=b"")
+        query = {"check": str(is_check).lower()}
+        request = Request("POST", REBUILD, query, content=b"", key=_drawn())
         return self._connection.ask(request, RebuiltAnswer)
 
     def rebuild_state(self) -> RebuiltAnswer:
@@ -131,7 +138,26 @@ class ControlPlane:
     def _ask(self, name: str, verb: str, wish: WishRequest) -> AskedAnswer:
         content = wish.model_dump_json(exclude_defaults=True).encode()
         place = f"{path_of(name)}/{verb}"
-        return self._connection.ask(Request("POST", place, content=content, content_type=JSON), AskedAnswer)
+        request = Request("POST", place, content=content, content_type=JSON, key=_drawn())
+        return self._connection.ask(request, AskedAnswer)
+
+    def tokens(self) -> tuple[TokenAnswer, ...]:
+        """Return what is known of every token, by name."""
+        return self._connection.ask(Request("GET", TOKENS), TokensAnswer).tokens
+
+    def create_token(
+        self, name: str, role: Role, *, groups: tuple[str, ...] = (), expires_days: int | None = None
+    ) -> CreatedTokenAnswer:
+        """Have a token made; its secret is in this answer and nowhere else."""
+        wanted = TokenRequest(name=name, role=role, groups=groups, expires_days=expires_days)
+        content = wanted.model_dump_json(exclude_defaults=True).encode()
+        request = Request("POST", TOKENS, content=content, content_type=JSON, key=_drawn())
+        return self._connection.ask(request, CreatedTokenAnswer)
+
+    def revoke_token(self, name: str) -> TokenAnswer:
+        """End a token."""
+        place = f"{TOKENS}/{quote(name, safe='')}"
+        return self._connection.ask(Request("DELETE", place, key=_drawn()), TokenAnswer)
 
     def nodes(self) -> NodesAnswer:
         """Return how every node stands, by name."""
@@ -141,6 +167,11 @@ class ControlPlane:
         """Return an experiment's report as text."""
         request = Request("GET", f"{path_of(name)}/report", {"format": form.value})
         return self._connection.send(request).content.decode()
+
+
+def _drawn() -> str:
+    """Draw the key of one write: however often it has to be sent, it is done once."""
+    return secrets.token_hex(16)
 
 
 def path_of(name: str) -> str:

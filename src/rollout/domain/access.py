@@ -33,3 +33,28 @@ class Caller:
     """In whose name an approver may approve."""
     origin: str | None = None
     """The address that the request came from, where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as it is kept: of its secret only the digest is known; times are microseconds."""
+
+    name: str
+    """Never used twice: the audit names tokens."""
+    digest: str
+    """SHA-256 in hexadecimal. The secret is 256 random bits: no list of likely ones can be tried, so that a
+    slow hash would add nothing but work for every request."""
+    role: Role
+    created_us: int
+    groups: frozenset[str] = frozenset()
+    created_by: str = ""
+    expires_us: int | None = None
+    revoked_us: int | None = None
+    used_us: int | None = None
+    """About when it was last shown, to the hour."""
+
+    def ended(self, now_us: int) -> str | None:
+        """Return why it opens nothing any more, or None while it does."""
+        if self.revoked_us is not None:
+            return "was revoked"
+        return "has expired" if self.expires_us is not None and self.expires_us <= now_us else None

@@ -15,16 +15,18 @@ from fastapi import APIRouter, FastAPI
 
 from rollout.agent.spool import Spool
 from rollout.agent.terms import Terms
-from rollout.api.access import application_of, bearer
 from rollout.api.accounts import accounts_router
 from rollout.api.allowance import Allowance
 from rollout.api.app import create_app
-from rollout.api.applications import Applications
 from rollout.api.desk import Desk, Tools
-from rollout.api.experiments import experiments_router, readiness_router
+from rollout.api.experiments import experiments_router
+from rollout.api.gate import Gate
 from rollout.api.intake import intake_router
 from rollout.api.nodes import nodes_router
 from rollout.api.outcomes import Door, outcomes_router
+from rollout.api.readiness import readiness_router
+from rollout.api.repeats import Repeats
+from rollout.api.tokens import Tokens, tokens_router
 from rollout.api.told import Remembered, Wanted, wanted
 from rollout.client.nodes import LossState
 from rollout.commands.jobs import LocalCommands
@@ -53,10 +55,13 @@ from rollout.policyfile.reading import read_bytes
 from rollout.ports import EvidenceSource, Ledger, Unread
 from rollout.prometheus.client import Prometheus
 from rollout.render.pages import page
+from rollout.store.access import SqlTokens
 from rollout.store.counts import Counts
+from rollout.store.kept_answers import SqlKeptAnswers
 from rollout.store.ledger import SqlLedger
 from rollout.store.losses import Lost
 from rollout.wiring.front import Front
+from rollout.wiring.gate import Secrets, open_gate
 from rollout.wiring.leading import Candidate, Leading, Mandate
 from rollout.wiring.parts import STOPS_WITHIN_S, keep_private, now_us, run, secret, serve
 
@@ -109,8 +114,8 @@ class Given:
 class Control:
     """A control plane that runs, whether it leads or not."""
 
-    token: str
-    unit_key: str
+    node_token: str
+    """What the node in the same process shows; it stands in no file."""
     leads: bool
     """Whether it leads from the beginning."""
 
@@ -119,19 +124,19 @@ class Control:
 def open_control(place: Place, candidate: Candidate, given: Given, *, option: str) -> Iterator[Control]:
     """Run a control plane until the block ends; `option` is what chooses its port."""
     keep_private(place.folder)
-    token, unit_key = secret(place.token_file), secret(place.folder / "unit.key")
+    own = Secrets(secret(place.token_file), secret(place.folder / "unit.key"))
     front = Front(place.url, candidate.leader)
-    parts = partial(_parts, place, given, token, unit_key)
+    parts = partial(_parts, place, given, own)
     leading = Leading(candidate, parts, front)
     with ExitStack() as held:
         serve(held, place.listen, front, option=option)
         leads = leading.begin()
         run(held, "leadership", leading.run, leading.stop)
-        yield Control(token, unit_key, leads)
+        yield Control(own.node_token, leads)
 
 
 @contextmanager
-def _parts(place: Place, given: Given, token: str, unit_key: str, mandate: Mandate) -> Iterator[FastAPI]:
+def _parts(place: Place, given: Given, own: Secrets, mandate: Mandate) -> Iterator[FastAPI]:
     """Run all that writes, as it stands in database and lake, and yield what answers for it."""
     terms, database, lake = given.terms, mandate.database, place.lake
     with ExitStack() as held:
@@ -152,16 +157,19 @@ def _parts(place: Place, given: Given, token: str, unit_key: str, mandate: Manda
         intake = Intake(lake, counts, now_us=now_us, failing=loop.hurry)
         sight = partial(_sight, sights, evidence, given.patience)
         desk = _desk(ledger, loop, fleet, given.refuse, sight)
-        allowed = bearer([token])
+        tokens = SqlTokens(database)
+        allowed = open_gate(held, tokens, own, given.terms.reporting.tokens_file)
         application = create_app(
             [
                 experiments_router(desk, allowed),
-                nodes_router(fleet, unit_key, allowed, lost=partial(_note_losses, counts)),
+                nodes_router(fleet, own.unit_key, allowed, lost=partial(_note_losses, counts)),
                 intake_router(intake, allowed, forget=fleet.forget),
-                *_doors(given, token, unit_key, ledger),
+                *_doors(given, allowed, own.unit_key, ledger),
                 accounts_router(Rebuilding(books, now_us), allowed),
-                readiness_router(partial(_check, ledger, fleet, given.own)),
-            ]
+                readiness_router(partial(_check, ledger, fleet, given.own), allowed),
+                tokens_router(Tokens(tokens, changed=allowed.refresh, now_us=now_us), allowed),
+            ],
+            repeats=Repeats(SqlKeptAnswers(database), now_us),
         )
         retention = Retention(
             terms.keeping, lambda: oldest_needed_us(ledger.served()), partial(_sum_up, ledger, recorded)
@@ -175,7 +183,7 @@ def _parts(place: Place, given: Given, token: str, unit_key: str, mandate: Manda
         yield application
 
 
-def _doors(given: Given, token: str, unit_key: str, ledger: SqlLedger) -> list[APIRouter]:
+def _doors(given: Given, gate: Gate, unit_key: str, ledger: SqlLedger) -> list[APIRouter]:
     """Return the door for outcomes, where there is a node that keeps them."""
     if given.own is None:
         return []
@@ -183,7 +191,7 @@ def _doors(given: Given, token: str, unit_key: str, ledger: SqlLedger) -> list[A
     allowance = Allowance(reporting.per_s, reporting.burst, now_s=time.monotonic)
     asked = Remembered(partial(_wanted, ledger), now_s=time.monotonic)
     door = Door(UnitHash(bytes.fromhex(unit_key)), given.own.spool, asked, now_us, allowance)
-    return [outcomes_router(door, application_of([token], Applications(reporting.tokens_file)))]
+    return [outcomes_router(door, gate.application)]
 
 
 def _sight(sights: Sights, evidence: EvidenceSource, patience: Patience, experiment: Experiment) -> Sight:

@@ -77,8 +77,8 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
         refuse = partial(refuse_unservable, names, terms.metrics)
         given = Given(patience, terms, passing, refuse, Own(NODE, spool))
         control = held.enter_context(open_control(place, Alone(database), given, option="--control-port"))
-        client = held.enter_context(connect(place.url, control.token))
-        plane = Plane(place.url, control.token, node=NODE)
+        client = held.enter_context(connect(place.url, control.node_token))
+        plane = Plane(place.url, control.node_token, node=NODE)
         node = held.enter_context(
             open_node(
                 node_place,

@@ -24,9 +24,9 @@ from rollout.api.access import SHORTEST_TOKEN, application_of, bearer
 from rollout.api.allowance import Allowance
 from rollout.api.app import create_app
 from rollout.api.applications import Applications
-from rollout.api.experiments import readiness_router
 from rollout.api.intake import intake_router
 from rollout.api.outcomes import Door, outcomes_router
+from rollout.api.readiness import readiness_router
 from rollout.api.told import Remembered, Wanted, wanted
 from rollout.cli.invocation import ProxyAsked
 from rollout.client.addresses import Addresses

@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 
 # Their tables must be known.
 from rollout.store import (
+    access_tables,  # noqa: F401
     audit_tables,  # noqa: F401
     intake_tables,  # noqa: F401
     ledger_tables,  # noqa: F401
