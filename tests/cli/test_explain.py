@@ -11,32 +11,13 @@ import numpy as np
 import pytest
 
 from rollout.client.nodes import NodeState, RefusedState
-from rollout.controller.sights import Sight
 from rollout.domain.decision import Reason
-from rollout.domain.evidence import Evidence
-from rollout.domain.experiment import Experiment
-from rollout.domain.judge import Patience, judge
 from tests.api.control import POLICY, START_US, TOKEN, begin, house, look
-from tests.cli.desk import Desk
+from tests.cli.desk import Desk, Eyes, say
 from tests.domain.scenes import NOW_US, SECOND_US, evidence
 
 BROKEN = replace(evidence(), enrolled=np.array([[4_000, 3_100]]), units_in_step=np.array([4_000, 3_100]))
 EARLY = replace(evidence(), units_in_step=np.array([410, 320]))
-
-
-class Eyes:
-    """The newest look at every run: what a test puts before them."""
-
-    def __init__(self) -> None:
-        self.seen: Evidence | None = None
-        self.is_live = True
-
-    def __call__(self, experiment: Experiment) -> Sight | None:
-        if self.seen is None:
-            return None
-        at_us = experiment.step_entered_us + 600 * SECOND_US
-        seen = replace(self.seen, watermark_us=at_us, fast_watermark_us=at_us, first_enrolled_us=at_us)
-        return Sight(at_us, experiment, seen, judge(experiment, seen, at_us, Patience()))
 
 
 @pytest.fixture(name="eyes")
@@ -58,7 +39,7 @@ def test_a_broken_split_is_told_in_numbers_with_causes_and_what_to_do(desk: Desk
     look(desk.there.ledger, "churn-v2", Reason.MISMATCH_PAUSES, BROKEN)
     look(desk.there.ledger, "churn-v2", Reason.PAUSED, BROKEN)
     eyes.seen = BROKEN
-    told = desk.type("explain", "churn-v2").stdout
+    told = say(desk, "explain", "churn-v2").out
     assert (
         "\npaused at 2030-03-14 17:46:42 by decision 2: units do not fall to the arms as the policy" in told
     )
@@ -74,7 +55,7 @@ def test_a_broken_split_is_told_in_numbers_with_causes_and_what_to_do(desk: Desk
     ) in told
     assert "\nwhat it waits for:\n  a person must decide: rollout resume churn-v2, or rollback\n" in told
     assert "\nwhat to do: find what sends one arm's users elsewhere, and mend it; then begin anew" in told
-    found = json.loads(desk.type("explain", "churn-v2", "-o", "json").stdout)["experiment"]["outlook"]
+    found = json.loads(say(desk, "explain", "churn-v2", "-o", "json").out)["experiment"]["outlook"]
     assert [arm["units"] for arm in found["imbalance"]["arms"]] == [4_000, 3_100]
     assert found["imbalance"]["log_e"] > found["imbalance"]["bar"]
 
@@ -82,11 +63,11 @@ def test_a_broken_split_is_told_in_numbers_with_causes_and_what_to_do(desk: Desk
 def test_it_says_until_when_it_waits_and_how_much_there_is(desk: Desk, eyes: Eyes) -> None:
     look(desk.there.ledger, "churn-v2", Reason.STEP_UNFINISHED)
     eyes.seen = EARLY
-    told = desk.type("explain", "churn-v2").stdout
+    told = say(desk, "explain", "churn-v2").out
     assert "; 0 s have counted, so it can be over at 2030-03-14 18:26:40 UTC at the earliest\n" in told
     assert "  each arm needs 500 units in this step; the one with fewest has 320, 180 too few\n" in told
     assert "what to do: wait; it goes on by itself\n" in told
-    dwell, units = json.loads(desk.type("status", "churn-v2", "-o", "json").stdout)["outlook"]["waits"][:2]
+    dwell, units = json.loads(say(desk, "status", "churn-v2", "-o", "json").out)["outlook"]["waits"][:2]
     assert (dwell["have"], dwell["need"], dwell["unit"]) == (0.0, 1800.0, "s")
     assert (units["have"], units["need"], units["earliest"]) == (320.0, 500.0, None)
 
@@ -97,7 +78,7 @@ def test_a_node_that_is_in_the_way_is_named(desk: Desk, eyes: Eyes) -> None:
     eyes.seen = evidence()
     refused = RefusedState(experiment="churn-v2", revision=1, reason="credential 'key' is not known")
     desk.there.fleet.told("edge", NodeState(refused=(refused,)))
-    told = desk.type("explain", "churn-v2").stdout
+    told = say(desk, "explain", "churn-v2").out
     assert (
         "  every proxy must confirm the present split\n    edge refuses it: credential 'key' is not" in told
     )
@@ -110,9 +91,9 @@ def test_hours_say_when_they_open_next(tmp_path: Path, eyes: Eyes) -> None:
     with house(tmp_path, sight=eyes) as there:
         eyes.seen = evidence()
         desk = Desk(tmp_path, there)
-        assert desk.type("start", "churn.yaml").returncode == 0
+        assert say(desk, "start", "churn.yaml").code == 0
         look(there.ledger, "churn-v2", Reason.OUTSIDE_HOURS)
-        told = desk.type("explain", "churn-v2").stdout
+        told = say(desk, "explain", "churn-v2").out
     opens = "traffic moves up only Mon-Thu 09:00-16:00 Europe/London, next at 2030-03-18 09:00:00 UTC\n"
     assert opens in told
 
@@ -120,16 +101,16 @@ def test_hours_say_when_they_open_next(tmp_path: Path, eyes: Eyes) -> None:
 def test_one_decision_as_it_was_then(desk: Desk) -> None:
     look(desk.there.ledger, "churn-v2", Reason.STEP_PASSED)
     look(desk.there.ledger, "churn-v2", Reason.METRIC_HARMED, evidence(errors=0.2), "errors")
-    told = desk.type("explain", "churn-v2", "--decision", "1").stdout
+    told = say(desk, "explain", "churn-v2", "--decision", "1").out
     assert told.startswith("churn-v2, decision 1, revision 1\n2030-03-14 17:46:41  advance: the step lasted")
     assert "rule: STEP_PASSED\nfrom then on: running, step 2 of 3\n" in told
     assert "converted is better: +16.7% against the control" in told
-    harmed = desk.type("explain", "churn-v2", "--decision", "2").stdout
+    harmed = say(desk, "explain", "churn-v2", "--decision", "2").out
     assert "what to do about it: look at the metric in `rollout report churn-v2`" in harmed
-    document = json.loads(desk.type("explain", "churn-v2", "--decision", "2", "-o", "json").stdout)
+    document = json.loads(say(desk, "explain", "churn-v2", "--decision", "2", "-o", "json").out)
     assert [entry["number"] for entry in document["history"]] == [2]
-    none = desk.type("explain", "churn-v2", "--decision", "7")
-    assert (none.returncode, none.stderr) == (
+    none = say(desk, "explain", "churn-v2", "--decision", "7")
+    assert (none.code, none.err) == (
         2,
         "rollout explain: churn-v2 has no decision 7; it has 2; `rollout explain churn-v2` shows them\n",
     )
@@ -138,23 +119,23 @@ def test_one_decision_as_it_was_then(desk: Desk) -> None:
 def test_the_past_can_be_left_out(desk: Desk) -> None:
     for reason in (Reason.STEP_PASSED, Reason.STEP_PASSED, Reason.GOAL_UNPROVEN):
         look(desk.there.ledger, "churn-v2", reason)
-    told = desk.type("explain", "churn-v2", "--since", "2030-03-14T17:46:43").stdout
+    told = say(desk, "explain", "churn-v2", "--since", "2030-03-14T17:46:43").out
     assert "  2 earlier looks are left out\n" in told
     assert "  [3]\n" in told
     assert "  [2]\n" not in told
-    assert "[1]" in desk.type("explain", "churn-v2", "--since", "366d").stdout
-    wrong = desk.type("explain", "churn-v2", "--since", "yesterday")
-    assert wrong.returncode == 2
-    assert "must be a duration such as 2h, or a moment such as 2026-11-22" in wrong.stderr
+    assert "[1]" in say(desk, "explain", "churn-v2", "--since", "366d").out
+    wrong = say(desk, "explain", "churn-v2", "--since", "yesterday")
+    assert wrong.code == 2
+    assert "must be a duration such as 2h, or a moment such as 2026-11-22" in wrong.err
 
 
 def test_an_override_is_called_one(desk: Desk) -> None:
     look(desk.there.ledger, "churn-v2", Reason.PERSON_ADVANCES)
-    told = desk.type("explain", "churn-v2", "--decision", "1").stdout
+    told = say(desk, "explain", "churn-v2", "--decision", "1").out
     assert "rule: PERSON_ADVANCES, by which a person overruled the policy\n" in told
 
 
 def test_now_is_not_asked_of_a_look_that_nobody_took(desk: Desk) -> None:
     assert desk.there.clock.now_us < NOW_US
-    told = desk.type("explain", "churn-v2").stdout
+    told = say(desk, "explain", "churn-v2").out
     assert "the first look is still to come\n" in told

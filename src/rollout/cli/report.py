@@ -4,6 +4,7 @@ import click
 
 from rollout.cli.files import save
 from rollout.cli.invocation import Invocation, pass_invocation
+from rollout.cli.names import experiment_name
 from rollout.cli.output import write
 from rollout.cli.root import epilog
 from rollout.cli.usage import OneOf
@@ -20,7 +21,7 @@ from rollout.cli.usage import OneOf
         }
     ),
 )
-@click.argument("name", metavar="NAME")
+@experiment_name
 @click.option("--html", metavar="FILE", help="Write the page to this file.")
 @click.option("--markdown", metavar="FILE", help="Write the Markdown to this file.")
 @click.option(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rollout.cli.invocation import Invocation, pass_invocation
+from rollout.cli.names import offered
 from rollout.cli.output import output_option, print_json, print_table, write
 from rollout.cli.root import epilog
 from rollout.errors import printable
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
         }
     ),
 )
-@click.argument("name", metavar="[NAME]", required=False)
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=offered)
 @click.option("--watch", is_flag=True, help="Keep looking, every second; ends with the experiment named.")
 @output_option
 @pass_invocation
