@@ -80,6 +80,8 @@ docs: setup ## Write the pages that are made from the code
 	@mv docs/formulas.md.new docs/formulas.md
 	@$(PY) scripts/policy_keys.py > docs/policy.md.new
 	@mv docs/policy.md.new docs/policy.md
+	@$(PY) scripts/verbs.py > docs/cli.md.new
+	@mv docs/cli.md.new docs/cli.md
 	@$(PY) -m tests.golden.peers --write-docs
 	@$(PY) -m tests.envoy.drawing
 
