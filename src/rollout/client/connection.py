@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Final, TypeVar
+from types import TracebackType
+from typing import Final, Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -204,6 +205,25 @@ class Connection:
         what = f"{request.method} {request.path} was answered with {reply.status} and {kind}, not as agreed"
         remedy = "check that ROLLOUT_CONTROL_URL names a control plane of this version"
         return ControlPlaneFailed(Problem(self.url, what, remedy))
+
+
+class Conversation:
+    """Whoever asks something over a connection of its own; a context that closes it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what the connection holds."""
+        self._connection.close()
 
 
 def checked(url: str) -> str:

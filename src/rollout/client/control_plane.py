@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 from urllib.parse import quote
 
 from rollout.client.answers import (
@@ -17,7 +16,7 @@ from rollout.client.answers import (
     ReportFormat,
     StartedAnswer,
 )
-from rollout.client.connection import Connection, Request
+from rollout.client.connection import Conversation, Request
 from rollout.client.evidence import EvidenceAnswer, RebuiltAnswer
 from rollout.client.nodes import NodesAnswer
 from rollout.client.tokens import CreatedTokenAnswer, TokenAnswer, TokenRequest, TokensAnswer
@@ -32,19 +31,8 @@ MAXIMUM_PAGES: Final = 200
 JSON: Final = "application/json"
 
 
-class ControlPlane:
+class ControlPlane(Conversation):
     """Asks one control plane; a context that closes its connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._connection.close()
 
     def start(self, policy: bytes, *, file: str = "policy") -> StartedAnswer:
         """Start an experiment by its policy's text; the same policy again changes nothing."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gzip
 from http import HTTPStatus
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from pydantic import Field, ValidationError
 
 from rollout.client.answers import Answer
-from rollout.client.connection import Connection, Patience, Request
+from rollout.client.connection import Conversation, Patience, Request
 from rollout.errors import ControlPlaneFailed, Problem
 
 PATH: Final = "/v1/outcomes"
@@ -44,19 +43,8 @@ class ToldAnswer(Answer):
     problems: tuple[RefusedOutcome, ...] = ()
 
 
-class OutcomesDoor:
+class OutcomesDoor(Conversation):
     """Tells outcomes to one control plane; a context that closes its connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._connection.close()
 
     def wanted(self) -> WantedAnswer:
         """Return what is asked for now."""
