@@ -82,6 +82,8 @@ docs: setup ## Write the pages that are made from the code
 	@mv docs/policy.md.new docs/policy.md
 	@$(PY) scripts/verbs.py > docs/cli.md.new
 	@mv docs/cli.md.new docs/cli.md
+	@$(PY) scripts/notification_events.py > docs/notifications.md.new
+	@mv docs/notifications.md.new docs/notifications.md
 	@$(PY) -m tests.golden.peers --write-docs
 	@$(PY) -m tests.envoy.drawing
 

@@ -41,6 +41,7 @@ FORBIDDEN = [
     *[("hera", room, "import hera") for room in ("cli.extra", "controller", "store")],
     *[("sqlmodel", room, "from sqlmodel import Field") for room in ("cli.extra", "controller", "argo")],
     *[("sqlmodel", room, "from sqlalchemy.orm import Session") for room in ("api", "lake")],
+    *[("apprise", room, "import apprise") for room in ("cli.extra", "controller", "store")],
     *[("duckdb", room, "import duckdb") for room in ("settings", "store", "api.pages")],
 ]
 ALLOWED = [
@@ -50,6 +51,7 @@ ALLOWED = [
     ("argo.deep", "import hera"),
     ("store.deep", "import sqlmodel, sqlalchemy"),
     ("lake", "import duckdb"),
+    ("notify.deep", "import apprise"),
     ("stats.extra", "import math, numpy, scipy.special"),
 ]
 

@@ -152,10 +152,20 @@ def _deciding(entry: Entry, decision: Decision) -> tuple[Verdict, ...]:
     if decision.metric is not None:
         return tuple(verdict for verdict in judged if verdict.metric == decision.metric)[:1]
     is_measured = decision.action in _MEASURED or decision.reason is Reason.PROMOTION_DONE
+    is_trusted = decision.reason not in _UNTRUSTED
     is_a_persons = decision.wish is not None and decision.action is not Action.PROMOTE
-    return judged if is_measured and not is_a_persons else ()
+    return judged if is_measured and is_trusted and not is_a_persons else ()
 
 
+_UNTRUSTED: Final = frozenset(
+    {
+        Reason.MISMATCH_ROLLS_BACK,
+        Reason.MISMATCH_PAUSES,
+        Reason.NO_DATA_ROLLS_BACK,
+        Reason.NO_DATA_PAUSES,
+    }
+)
+"""What was measured did not decide these, and may be wrong."""
 _MEASURED: Final = frozenset({Action.PROMOTE, Action.ROLL_BACK, Action.STOP_ARM, Action.AWAIT, Action.PAUSE})
 
 

@@ -169,6 +169,16 @@ class Settings(BaseSettings):
         description="Files that each hold what a version is sent as `authorization`, by the name that a "
         "policy's `credential` says; they are read again when they change.",
     )
+    receivers_file: Path | None = Field(
+        None,
+        description="A TOML file of receivers, by the name that a policy's `notify.to` says, each with its "
+        "address and keys; it is read again when it changes.",
+    )
+    public_url: ServerAddress | None = Field(
+        None,
+        description="Where people reach the control plane, such as `https://rollout.example.org`; messages "
+        "link there.",
+    )
     keep_exposures_days: int | None = Field(
         None,
         ge=1,
