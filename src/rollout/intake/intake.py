@@ -13,6 +13,7 @@ from rollout.lake import segments
 from rollout.lake.digest import OUTCOMES, Unreadable, check_columns, digest
 from rollout.lake.engine import connect
 from rollout.lake.segments import Kind, Segment
+from rollout.lake.writer import Writer
 from rollout.store.counts import Counts, Told
 from rollout.store.losses import Lost
 
@@ -51,12 +52,13 @@ Answer = Filed | OutOfTurn | Refused
 
 
 class Intake:
-    """Files segments under one folder; there is one for each lake, in the process that owns the database.
+    """Files segments under one folder; there is one for each lake, in the process that leads.
 
-    `failing` hears, once they are counted, whose candidates' requests have just failed.
+    `failing` hears, once they are counted, whose candidates' requests have just failed. An intake of a higher
+    `term` ends this one: from then on it files nothing and takes nothing back.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each is one thing that an intake is given)
         self,
         folder: Path,
         counts: Counts,
@@ -64,6 +66,7 @@ class Intake:
         now_us: Callable[[], int],
         failing: Callable[[Collection[str]], None] = lambda _: None,
         reached: Callable[[Point], None] = lambda _: None,
+        term: int = 0,
     ) -> None:
         self._folder = folder
         self._failing = failing
@@ -73,6 +76,7 @@ class Intake:
         self._engine = connect()
         self._turn = threading.Lock()
         self._doubtful: set[tuple[str, str, str]] = set()
+        self._writer = Writer(folder, term)
         self._clear_up()
 
     def accept(self, told: Told, body: bytes) -> Answer:
@@ -114,8 +118,7 @@ class Intake:
 
     def _file(self, kind: Kind, segment: Segment, body: bytes) -> Digest:
         target = self._folder / kind / segment.name
-        unfinished = target.with_name(target.name + segments.UNFINISHED)
-        unfinished.write_bytes(body)
+        unfinished = self._writer.write(target.name, body)
         try:
             # Before it is published: what cannot be read never becomes part of the lake.
             found = self._digest(kind, unfinished)
@@ -123,7 +126,7 @@ class Intake:
             unfinished.unlink()
             raise
         self._reached(Point.WRITTEN)
-        segments.publish(unfinished, target)
+        self._writer.publish(unfinished, target)
         self._reached(Point.FILED)
         return found
 
@@ -137,7 +140,7 @@ class Intake:
 
     def _delete_orphans(self, kind: Kind, segment: Segment, cursor: int) -> None:
         if (kind, segment.node, segment.log) in self._doubtful:
-            segments.delete_orphans(self._folder / kind, segment.node, segment.log, cursor)
+            self._take_back(self._folder / kind, segment.node, segment.log, cursor)
 
     def _clear_up(self) -> None:
         """Delete what a crash left behind: half-written files, and segments filed but not counted."""
@@ -146,4 +149,7 @@ class Intake:
             within.mkdir(parents=True, exist_ok=True)
             segments.delete_unfinished(within)
             for node, log in {(segment.node, segment.log) for segment, _ in segments.listed(within)}:
-                segments.delete_orphans(within, node, log, self._counts.cursor(node, log))
+                self._take_back(within, node, log, self._counts.cursor(node, log))
+
+    def _take_back(self, within: Path, node: str, log: str, cursor: int) -> None:
+        segments.delete_orphans(within, node, log, cursor, delete=self._writer.take_back)

@@ -57,7 +57,8 @@ class Busy(Exception):
 class Compactor:
     """Merges what the intake has counted, and deletes what is superseded or too old.
 
-    It may be cut off anywhere; of several over one lake, in any processes, one is at work at a time.
+    It may be cut off anywhere; of several over one lake, in any processes, one is at work at a time. Who does
+    not lead begins nothing, and deletes nothing.
     """
 
     def __init__(
@@ -67,7 +68,9 @@ class Compactor:
         *,
         now_s: Callable[[], float],
         retention: Retention | None = None,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._leads = leads
         self._folder, self._cursors, self._now_s = folder, cursors, now_s
         self._engine = connect(memory_limit=MEMORY_LIMIT)
         self._expiry = None if retention is None else Expiry(self._engine, folder, retention, now_s=now_s)
@@ -75,6 +78,8 @@ class Compactor:
     def run(self, stop: threading.Event, *, interval_s: float = EVERY_S) -> None:
         """Step until told to stop; what fails is tried again."""
         while not stop.wait(interval_s):
+            if not self._leads():
+                continue
             try:
                 self.step()
             except Busy:
@@ -99,6 +104,8 @@ class Compactor:
                 self._merge(kind, run)
                 on_merged(done, len(due))
             for kind, within in folders:
+                if not self._leads():
+                    break
                 self._delete_superseded(within)
                 if self._expiry is not None:
                     self._expiry.step(kind, counted)

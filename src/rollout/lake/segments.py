@@ -6,7 +6,7 @@ import base64
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -127,7 +127,9 @@ def covering(folder: Path) -> list[Path]:
     return kept
 
 
-def delete_orphans(folder: Path, node: str, log: str, cursor: int) -> int:
+def delete_orphans(
+    folder: Path, node: str, log: str, cursor: int, *, delete: Callable[[Path], None] = Path.unlink
+) -> int:
     """Delete every file of a log that ends beyond its cursor: filed, but never counted. Returns how many."""
     orphans = [
         path
@@ -135,7 +137,7 @@ def delete_orphans(folder: Path, node: str, log: str, cursor: int) -> int:
         if (segment.node, segment.log) == (node, log) and segment.end > cursor
     ]
     for path in orphans:
-        path.unlink()
+        delete(path)
     if orphans:
         sync(folder)
     return len(orphans)

@@ -154,7 +154,7 @@ def _parts(place: Place, given: Given, own: Secrets, mandate: Mandate) -> Iterat
         world = World(ledger, evidence, fleet, jobs)
         reconciler = Reconciler(world, patience=given.patience, passing=given.passing, sights=sights)
         loop = Loop(ledger, reconciler.tick)
-        intake = Intake(lake, counts, now_us=now_us, failing=loop.hurry)
+        intake = Intake(lake, counts, now_us=now_us, failing=loop.hurry, term=mandate.term)
         sight = partial(_sight, sights, evidence, given.patience)
         desk = _desk(ledger, loop, fleet, given.refuse, sight)
         tokens = SqlTokens(database)
@@ -174,7 +174,7 @@ def _parts(place: Place, given: Given, own: Secrets, mandate: Mandate) -> Iterat
         retention = Retention(
             terms.keeping, lambda: oldest_needed_us(ledger.served()), partial(_sum_up, ledger, recorded)
         )
-        compactor = Compactor(lake, counts.cursors, now_s=time.time, retention=retention)
+        compactor = Compactor(lake, counts.cursors, now_s=time.time, retention=retention, leads=mandate.holds)
         ending = threading.Event()
         run(held, "compactor", partial(compactor.run, ending), ending.set)
         retiring = Retiring(counts, ledger.served, now_us=now_us)
