@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rollout.domain.assignment import Placement
+from rollout.domain.basis import Basis, Query
 from rollout.domain.evidence import Evidence
 from rollout.domain.experiment import Experiment, JobState
 from rollout.domain.history import Entry
@@ -38,6 +39,8 @@ class Observed:
 
     evidence: Evidence
     problems: tuple[Exception, ...] = ()
+    queries: tuple[Query, ...] = ()
+    """What a metrics server was asked, as it was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,13 @@ class Ledger(Protocol):
     def run(self, uid: str) -> Standing | None:
         """Return one run while its route is served; raise `Stop` when its state cannot be read."""
 
-    def record(self, seen: Standing, experiment: Experiment, entry: Entry | None) -> bool:
-        """Record state, and an entry when one is due, if the run still stands as seen; return whether."""
+    def record(
+        self, seen: Standing, experiment: Experiment, entry: Entry | None, *, basis: Basis | None = None
+    ) -> bool:
+        """Record state, and an entry when one is due with what it rests on, if the run still stands as seen.
+
+        Return whether it did.
+        """
 
 
 @dataclass(frozen=True, slots=True)

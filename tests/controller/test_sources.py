@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from rollout.controller.sources import BothSources
+from rollout.domain.basis import Query
 from rollout.domain.decide import decide
 from rollout.domain.decision import Reason
 from rollout.domain.evidence import ArmEvidence, Poll, PollEvidence, nothing_known
 from rollout.domain.experiment import Experiment
 from rollout.domain.judge import Patience, judge
+from rollout.domain.quality import EXPOSURES, POLLS, Feed, Quality
 from rollout.errors import Problem, Retry
 from rollout.ports import Observed
 from tests.contracts.evidence import EvidenceContract, Seen, plain
@@ -73,6 +75,22 @@ def test_what_each_knows_is_there_and_marks_are_the_records_own() -> None:
     (arm,) = found.evidence.arms
     assert set(arm.polls) == {METRIC.name}
     assert plain(replace(arm, polls={})) == plain(evidence().arms[0])
+
+
+def test_feeds_and_queries_of_both_are_kept() -> None:
+    own, other = (Feed(name, kind, NOW_US, NOW_US) for name, kind in (("n1", EXPOSURES), ("gpus", POLLS)))
+    query = Query(METRIC.name, 1, 'gpu{version="2.0.0"}', 1, 2, 30_000)
+
+    class Asked(MemoryEvidence):
+        def observe(self, experiment: Experiment, now_us: int) -> Observed:
+            seen = super().observe(experiment, now_us).evidence
+            return Observed(replace(seen, quality=Quality(feeds=(other,))), queries=(query,))
+
+    records = MemoryEvidence()
+    records.tell(RUN.uid, replace(evidence(), quality=Quality(feeds=(own,))))
+    found = BothSources(records, Asked()).observe(RUN, NOW_US)
+    assert found.evidence.quality.feeds == (own, other)
+    assert found.queries == (query,)
 
 
 @pytest.mark.parametrize("error", [OUTAGE, ZeroDivisionError("a defect")])

@@ -48,7 +48,8 @@ def drawn_runs(draws: Draws, policy: Policy) -> tuple[Experiment, ...]:
             EXPERIMENT,
             policy=policy,
             step=int(chance.integers(len(policy.stages))),
-            phase=chance.choice([Phase.RUNNING, Phase.RUNNING, Phase.PAUSED, Phase.WATCHING]),
+            # A choice hands out texts, which are equal to phases and are none.
+            phase=Phase(str(chance.choice([Phase.RUNNING, Phase.RUNNING, Phase.PAUSED, Phase.WATCHING]))),
             started_us=NOW_US - int(chance.integers(1, 80)) * HOUR_US,
             step_entered_us=NOW_US - int(chance.integers(1, 20)) * HOUR_US // 2,
             watch_from_us=None if chance.random() < 0.5 else NOW_US - int(chance.integers(1, 9)) * HOUR_US,

@@ -26,6 +26,7 @@ from tests.e2e.lives import Address, Lives, await_true
 from tests.e2e.memory import Memory
 from tests.e2e.models import free_port, model
 from tests.lake.cold import Closing, Lake
+from tests.replaying import assert_all_agree
 
 WITHIN_S = 240.0
 GOOD, BAD = "churn", "fraud"
@@ -116,13 +117,14 @@ def test_decisions_actions_requests_and_outcomes_count_once(point: Point, tmp_pa
 
 
 def check_decisions(folder: Path) -> None:
-    """Assert that each run moved by each decision once."""
+    """Assert that each run moved by each decision once, and that every one follows from what it rests on."""
     database = Database.writer(folder / "control.db")
     ledger = SqlLedger(database, new_uid=lambda: "", digest=digest)
     for run in ledger.runs():
         entries = ledger.history(run.experiment.uid)
         reasons = [entry.decision.reason.name for entry in entries]
         assert [reason for reason in reasons if reason in MOVED] == ENDINGS[run.experiment.policy.name][1]
+        assert assert_all_agree(ledger, run.experiment.uid) > 0
     database.close()
 
 

@@ -231,3 +231,12 @@ def test_whoever_began_when_finds_the_same_once_the_server_answers(
     due = max(int((last_s - 2.5) // INTERVAL_S), 0)
     expected = (values + "-" * due)[:due][-4 * limit :]
     assert polls(old, run, last_s) == polls(source(server), run, last_s) == expected
+
+
+def test_the_query_is_told_as_it_was_asked() -> None:
+    server = metrics("gg")
+    (query,) = source(server).observe(running(METRIC), at(INTERVAL_S * 2 + 10)).queries
+    (asked,) = server.asked
+    assert (query.metric, query.arm, query.text) == (METRIC.name, 1, QUERY)
+    assert (query.first_ms, query.last_ms) == (asked.times[0], asked.times[-1])
+    assert source(None).observe(running(), at(1)).queries == ()

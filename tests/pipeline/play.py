@@ -17,6 +17,7 @@ from tests.pipeline.crowds import crowd_of
 from tests.pipeline.families import SECOND_US, WINDOW_S, Family, policy_of
 from tests.pipeline.lives import Life
 from tests.pipeline.readings import Naive
+from tests.replaying import assert_all_agree
 
 LOOK_EVERY_US: Final = 180 * SECOND_US
 BEGIN_US: Final = 86_400 * SECOND_US * 20_000 - 630 * SECOND_US
@@ -119,6 +120,7 @@ def _look(chain: Chain, ticking: set[str]) -> None:
 
 
 def _ending(chain: Chain, life: Life, standing: Standing) -> Ending:
+    assert_all_agree(chain.ledger, standing.experiment.uid)
     history = chain.ledger.history(standing.experiment.uid)
     return Ending(
         family=life.family,

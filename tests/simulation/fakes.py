@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from rollout.domain.assignment import Placement
+from rollout.domain.basis import Basis
 from rollout.domain.evidence import Evidence, nothing_known
 from rollout.domain.experiment import ENDED, Experiment, JobState, Phase
 from rollout.domain.history import Entry
@@ -14,6 +15,7 @@ from rollout.errors import Problem, RequestRefused, Stop
 from rollout.ports import Observed, Published, Standing, Unread
 from rollout.prometheus.client import Answer
 from rollout.prometheus.queries import Asking, Measured
+from rollout.store.basis_rows import basis_of, text_of
 
 
 class MemoryLedger:
@@ -26,6 +28,7 @@ class MemoryLedger:
         self._runs: dict[str, Standing] = {}
         self._served: dict[str, str] = {}
         self._entries: dict[str, list[Entry]] = {}
+        self._bases: dict[tuple[str, int], Basis] = {}
 
     def start(self, policy: Policy, now_us: int) -> Standing:
         with self._turn:
@@ -56,7 +59,9 @@ class MemoryLedger:
             raise Stop(self.unread[uid].problem)
         return next((one for one in self.runs() if one.experiment.uid == uid), None)
 
-    def record(self, seen: Standing, experiment: Experiment, entry: Entry | None) -> bool:
+    def record(
+        self, seen: Standing, experiment: Experiment, entry: Entry | None, *, basis: Basis | None = None
+    ) -> bool:
         uid = seen.experiment.uid
         if experiment.uid != uid:
             raise ValueError(f"{experiment.uid} is not what was seen as {uid}")
@@ -64,13 +69,23 @@ class MemoryLedger:
             raise ValueError(f"entry {entry.number} does not follow")
         if entry is not None and (entry.revision, entry.policy) != (experiment.revision, experiment.policy):
             raise ValueError(f"entry {entry.number} rests on another policy")
+        if basis is not None and (basis.before, basis.after) != (seen.experiment, experiment):
+            raise ValueError("a basis is of another step")
         with self._turn:
             if self._runs[uid].version != seen.version:
                 return False
             self._runs[uid] = Standing(experiment, seen.version + 1, entry or seen.last)
             if entry is not None:
                 self._entries[uid].append(entry)
+                if basis is not None:
+                    self._bases[uid, entry.number] = basis
             return True
+
+    def basis(self, uid: str, number: int) -> Basis | None:
+        with self._turn:
+            found = self._bases.get((uid, number))
+        # As another process reads it: a fake's memory would hide what is not written down.
+        return None if found is None else basis_of(text_of(found), found.before.policy)
 
     def revise(self, seen: Standing, experiment: Experiment, now_us: int) -> bool:
         del now_us  # nobody asks a fake when a policy was changed

@@ -18,6 +18,7 @@ from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.history import Entry
 from rollout.domain.wish import Wish
 from tests.domain.scenes import NOW_US, SECOND_US
+from tests.replaying import assert_all_agree
 from tests.simulation.fakes import Inline, MemoryLedger
 from tests.simulation.weather import Crash, StormyEvidence, StormyJobs, StormyTraffic, Weather, policy
 
@@ -93,6 +94,7 @@ def test_every_seed_converges(seed: int) -> None:
         entries = life.ledger.history(run.uid)
         each_is_decided_once(entries, run.phase)
         splits_follow_what_is_recorded(life, run, entries)
+        assert_all_agree(life.ledger, run.uid)
     ends = [(name, "rollback" if run.phase is Phase.ROLLED_BACK else "promote") for name, run in runs.items()]
     undone = [("late", "promote"), ("regretted", "promote")]
     wanted = [f"ro-{name}-{runs[name].uid}-candidate1-{end}-1" for name, end in [*ends, *undone]]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from rollout.domain.basis import Query
 from rollout.domain.decision import QUIET, Decision
+from rollout.domain.evidence import Evidence
 from rollout.domain.experiment import Experiment
 from rollout.domain.history import Entry
 from rollout.domain.verdict import Judgement
@@ -20,6 +22,9 @@ class Look:
     at_us: int
     judgement: Judgement
     watermark_us: int | None
+    evidence: Evidence | None = None
+    """What it was judged by; none where the last look counts."""
+    queries: tuple[Query, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

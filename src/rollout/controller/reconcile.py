@@ -5,30 +5,37 @@ A tick is told a name and reads state. It may be cut off anywhere, and the next 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from rollout import __version__
 from rollout.controller.looks import Album, Look
 from rollout.controller.naming import Purpose, action_for, job_name, purpose_of, variables
 from rollout.controller.noting import Noting
 from rollout.controller.publishing import Publishing
 from rollout.controller.sights import Sight, Sights
 from rollout.controller.zones import may_move_up
+from rollout.domain.basis import Basis, settled
 from rollout.domain.decide import decide
 from rollout.domain.decision import Decision, Reason
-from rollout.domain.evidence import Evidence, nothing_known
+from rollout.domain.evidence import nothing_known
 from rollout.domain.evolve import evolve
 from rollout.domain.experiment import ENDED, Experiment, JobState, Phase
+from rollout.domain.job import JobReport
 from rollout.domain.judge import Patience, judge
 from rollout.errors import Problem, Retry
-from rollout.ports import EvidenceSource, Jobs, Ledger, Standing, Traffic
+from rollout.ports import EvidenceSource, Jobs, Ledger, Observed, Standing, Traffic
 
 ZERO_WITHIN_US: Final = 10_000_000
 """How long a rollback's action waits for every proxy to confirm that traffic is at zero."""
 PROMOTE_ENDS_WITHIN_US: Final = 60_000_000
 """How long it then waits for the end of a promote action, once that was told to stop."""
+
+MOST_PROBLEMS: Final = 20
+PROBLEM_CHARACTERS: Final = 500
+"""How much of what did not work at a look is kept with its entry."""
 
 
 class Point(StrEnum):
@@ -116,7 +123,7 @@ class Reconciler:
             if decision.reason is Reason.TRAFFIC_NOT_LIVE and self._publishing.confirms(name) is None:
                 look = self._asked_whether_live(name, look, problems)
                 decision = decide(seen.experiment, look.judgement, job, now_us)
-            standing = self._record(seen, look, decision)
+            standing = self._record(seen, look, decision, job, problems)
         if standing is None:
             return Tick(seen.experiment, seen.version, None, was_overtaken=True, problems=tuple(problems))
         self._converge(standing.experiment, now_us, problems)
@@ -133,13 +140,14 @@ class Reconciler:
         with Noting(problems):
             observed = self._world.evidence.observe(experiment, now_us)
             problems += observed.problems
-            return self._judged(experiment, observed.evidence, now_us, problems)
-        return self._judged(experiment, nothing_known(experiment.policy), now_us, problems)
+            return self._judged(experiment, observed, now_us, problems)
+        return self._judged(experiment, Observed(nothing_known(experiment.policy)), now_us, problems)
 
     def _judged(
-        self, experiment: Experiment, evidence: Evidence, now_us: int, problems: list[Exception]
+        self, experiment: Experiment, observed: Observed, now_us: int, problems: list[Exception]
     ) -> Look:
         """Return a look, with whether traffic may move up at all; hours that nobody knows are closed."""
+        evidence = settled(observed.evidence)
         judgement = judge(experiment, evidence, now_us, self._patience)
         is_open = False
         with Noting(problems):
@@ -148,7 +156,7 @@ class Reconciler:
         judgement = replace(judgement, traffic_is_live=is_live, window_is_open=is_open)
         self._sights.note(Sight(now_us, experiment, evidence, judgement))
         mark = evidence.watermark_us
-        return Look(now_us, judgement, None if mark is None else int(mark))
+        return Look(now_us, judgement, None if mark is None else int(mark), evidence, observed.queries)
 
     def _asked_whether_live(self, name: str, look: Look, problems: list[Exception]) -> Look:
         """Return a new process's first look, once it knows of the proxies: harm did not wait for them."""
@@ -185,17 +193,47 @@ class Reconciler:
         )
         return False
 
-    def _record(self, seen: Standing, look: Look, decision: Decision) -> Standing | None:
+    def _record(
+        self,
+        seen: Standing,
+        look: Look,
+        decision: Decision,
+        job: JobState | None,
+        problems: Sequence[Exception],
+    ) -> Standing | None:
         """Return how the run stands after this look, or None when somebody else recorded meanwhile."""
         after = evolve(seen.experiment, look.judgement, decision, look.at_us)
         entry = self._album.entry(seen, after, decision, look)
         if entry is None and not self._album.state_is_due(seen.experiment, after):
             return seen
+        basis = None if entry is None else self._basis(seen.experiment, after, look, job, problems)
         self._passing(Point.BEFORE_RECORD, after)
-        if not self._world.ledger.record(seen, after, entry):
+        if not self._world.ledger.record(seen, after, entry, basis=basis):
             return None
         self._passing(Point.AFTER_RECORD, after)
         return Standing(after, seen.version + 1, entry or seen.last)
+
+    def _basis(
+        self,
+        before: Experiment,
+        after: Experiment,
+        look: Look,
+        job: JobState | None,
+        problems: Sequence[Exception],
+    ) -> Basis:
+        """Return what the look's entry rests on."""
+        return Basis(
+            program=__version__,
+            before=before,
+            after=after,
+            patience=self._patience,
+            evidence=look.evidence,
+            job=None if job is None else JobReport(job),
+            traffic_is_live=look.judgement.traffic_is_live,
+            window_is_open=look.judgement.window_is_open,
+            queries=look.queries,
+            problems=tuple(str(one)[:PROBLEM_CHARACTERS] for one in problems[:MOST_PROBLEMS]),
+        )
 
     def _converge(self, experiment: Experiment, now_us: int, problems: list[Exception]) -> None:
         """Make the world agree with what is recorded: traffic of every run, then this run's action."""

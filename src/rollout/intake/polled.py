@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from rollout.controller.workers import Threads, Workers
+from rollout.domain.basis import Query
 from rollout.domain.evidence import ArmEvidence, Evidence, PollEvidence, nothing_known
 from rollout.domain.experiment import Experiment
 from rollout.domain.quality import Quality
@@ -68,7 +69,8 @@ class PolledEvidence:
             known = _Known(None, now_us, problems={(one.arm, one.metric.name): unset for one in asked})
             return Observed(_with_polls(nothing, asked, known, now_us), _told(known))
         known, problems = self._newest(self._metrics, experiment, asked, now_us)
-        return Observed(_with_polls(nothing, asked, known, now_us), problems)
+        queries = tuple(_query(one) for one in asked)
+        return Observed(_with_polls(nothing, asked, known, now_us), problems, queries)
 
     def finish(self, within_s: float) -> bool:
         """Wait for what the server is still asked, and return whether it answered in time."""
@@ -115,6 +117,12 @@ class PolledEvidence:
     def _forget(self, now_us: int) -> None:
         for uid in [uid for uid, one in self._known.items() if now_us - one.asked_us > FORGET_US]:
             self._known.pop(uid, None)
+
+
+def _query(question: Question) -> Query:
+    asking = question.asking
+    first, last = (asking.times[0], asking.times[-1]) if asking.times else (None, None)
+    return Query(question.metric.name, question.arm, asking.query, first, last, asking.interval_ms)
 
 
 def _is_due(known: _Known, asked: Sequence[Question], now_us: int) -> bool:

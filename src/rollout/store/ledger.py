@@ -10,6 +10,7 @@ from sqlalchemy.exc import NoResultFound
 from sqlmodel import Session, col, select
 
 from rollout.domain.audit import Act, Line
+from rollout.domain.basis import Basis
 from rollout.domain.buckets import Range
 from rollout.domain.decision import Decision, Reason
 from rollout.domain.experiment import ENDED, Experiment, Phase
@@ -20,7 +21,7 @@ from rollout.domain.verdict import Judgement
 from rollout.domain.wish import Wish
 from rollout.errors import Problem, RequestRefused, Stop
 from rollout.ports import Standing, Unread
-from rollout.store import auditing
+from rollout.store import auditing, basis_rows
 from rollout.store.audit import Head, Verified, verify
 from rollout.store.database import Database
 from rollout.store.enclosing import enclose_change, enclose_decision
@@ -110,11 +111,17 @@ class SqlLedger:
         return found
 
     def record(
-        self, seen: Standing, experiment: Experiment, entry: Entry | None, *, act: Act | None = None
+        self,
+        seen: Standing,
+        experiment: Experiment,
+        entry: Entry | None,
+        *,
+        basis: Basis | None = None,
+        act: Act | None = None,
     ) -> bool:
-        """Record state, and an entry when one is due, if the run still stands as seen; return whether.
+        """Record state, and an entry when one is due with what it rests on, if the run still stands as seen.
 
-        `act` is what a person did to bring it about; an entry is an act of its own.
+        Return whether it did. `act` is what a person did to bring it about; an entry is an act of its own.
         """
         uid = seen.experiment.uid
         if (experiment.uid, experiment.revision) != (uid, seen.experiment.revision):
@@ -123,18 +130,37 @@ class SqlLedger:
             raise ValueError(f"{uid}: entry {entry.number} does not follow entry {_entries(seen)}")
         if entry is not None and (entry.revision, entry.policy) != (experiment.revision, experiment.policy):
             raise ValueError(f"{uid}: entry {entry.number} rests on another policy than the run's")
+        if basis is not None and (basis.before, basis.after) != (seen.experiment, experiment):
+            raise ValueError(f"{uid}: a basis is of another step than the one that is recorded")
+        packed = None if basis is None else basis_rows.packed(basis)
         with self._database.write() as connection, Session(connection) as session:
             if not _moved(session, seen, experiment, entry):
                 return False
             if act is not None:
                 auditing.add(connection, act)
             if entry is not None:
-                row = self._row(experiment, entry)
+                row = self._row(experiment, entry, packed)
                 session.add(row)
                 session.flush()
+                if packed is not None:
+                    basis_rows.keep(session, uid, entry, packed)
                 auditing.add(connection, _decided(entry), row)
                 enclose_decision(connection, seen.version + 1, experiment, entry)
         return True
+
+    def basis(self, uid: str, number: int) -> Basis | None:
+        """Return what an entry rests on, or None when that was given up or never kept.
+
+        Raise `Stop` when it is not what was recorded.
+        """
+        with self._database.read() as connection, Session(connection) as session:
+            row = session.get(DecisionRow, (uid, number))
+            if row is None:
+                return None
+            policy = _policy_of(session, row)
+            if self._digest(policy) != row.policy_digest:
+                raise basis_rows.changed(f"{uid}, revision {row.revision}, its policy")
+            return basis_rows.found(session, row, policy)
 
     def revise(
         self, seen: Standing, experiment: Experiment, now_us: int, *, text: str = "", act: Act | None = None
@@ -243,7 +269,7 @@ class SqlLedger:
             raise _unreadable(f"{row.uid} ({row.name})", error) from None
         return Standing(experiment, row.version, entry)
 
-    def _row(self, experiment: Experiment, entry: Entry) -> DecisionRow:
+    def _row(self, experiment: Experiment, entry: Entry, packed: basis_rows.Packed | None) -> DecisionRow:
         return DecisionRow(
             uid=experiment.uid,
             number=entry.number,
@@ -259,6 +285,7 @@ class SqlLedger:
             step=entry.step,
             watermark_us=entry.watermark_us,
             judgement=written(entry.judgement),
+            basis_digest=None if packed is None else packed.digest,
         )
 
 

@@ -15,7 +15,10 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 from rollout.domain.decision import Reason
+from rollout.store.array_json import WrongArray, array_of, is_array, plain_array
 
 # JSON has no word for these, and an interval may be open on one side.
 _NOT_FINITE: Final = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
@@ -28,9 +31,14 @@ class Unreadable(ValueError):
 
 def written(value: object, *, without: frozenset[str] = frozenset()) -> str:
     """Return a value as canonical JSON: sorted keys, no blanks; `without` leaves out fields at the top."""
-    content = _plain(value)
+    content = plain(value)
     if without and isinstance(content, dict):
         content = {name: part for name, part in content.items() if name not in without}
+    return dumped(content)
+
+
+def dumped(content: object) -> str:
+    """Return what `plain` gave as text; equal content is equal text."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -40,24 +48,34 @@ def read(kind: type[Kind], text: str, **given: object) -> Kind:
         content = json.loads(text)
     except ValueError as error:
         raise Unreadable(f"{kind.__name__}: not JSON: {error}") from None
+    return built(kind, content, **given)
+
+
+def built(kind: type[Kind], content: object, **given: object) -> Kind:
+    """Return the value of which this is the content, as `plain` gave it."""
     return cast("Kind", _built(kind, content, kind.__name__, given))
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:  # noqa: PLR0911 (one for each kind)
+    """Return a value as JSON has it."""
     match value:
         case Enum():
             return value.name if isinstance(value, Reason) else value.value
+        case np.generic():
+            return plain(value.item())
+        case np.ndarray():
+            return plain_array(value)
         case bool() | int() | str() | None:
             return value
         case float():
             return value if math.isfinite(value) else str(float(value))
         case tuple() | frozenset():
-            parts = [_plain(part) for part in value]
+            parts = [plain(part) for part in value]
             return parts if isinstance(value, tuple) else sorted(parts, key=_order)
         case Mapping():
-            return {str(key): _plain(part) for key, part in value.items()}
+            return {str(key): plain(part) for key, part in value.items()}
         case _ if is_dataclass(value):
-            return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+            return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
         case _:
             raise TypeError(f"no JSON for {type(value).__name__}")
 
@@ -86,8 +104,9 @@ def _meant(kinds: Sequence[Any], content: object) -> Any:  # noqa: ANN401 (as ab
     """Return which of several kinds was written: their fields tell them apart, so JSON needs no tag."""
     if isinstance(content, dict):
         fitting = (kind for kind in kinds if is_dataclass(kind) and _fits(kind, content))
-        return next(fitting, kinds[0])
-    return kinds[0]
+        arrays = (kind for kind in kinds if is_array(content) and get_origin(kind) is np.ndarray)
+        return next(arrays, next(fitting, kinds[0]))
+    return next((kind for kind in kinds if get_origin(kind) is not np.ndarray), kinds[0])
 
 
 def _fits(kind: Any, content: Mapping[str, object]) -> bool:  # noqa: ANN401 (as above)
@@ -113,6 +132,8 @@ def _key(kind: Any, key: str, where: str) -> object:  # noqa: ANN401
 
 
 def _scalar(kind: Any, content: object, where: str) -> object:  # noqa: ANN401
+    if get_origin(kind) is np.ndarray:
+        return _array(content, where)
     if kind is Reason:
         name = _expect(str, content, where)
         if name not in Reason.__members__:
@@ -128,6 +149,17 @@ def _scalar(kind: Any, content: object, where: str) -> object:  # noqa: ANN401
             return _NOT_FINITE[content]
         return float(_expect((int, float), content, where))
     return _expect(kind, content, where)
+
+
+def _array(content: object, where: str) -> object:
+    if isinstance(content, bool | int | float):
+        return np.asarray(content)[()]  # a single number of an array, as numpy hands it out
+    if not is_array(content):
+        raise Unreadable(f"{where}: {content!r} is no array")
+    try:
+        return array_of(cast("Mapping[str, object]", content))
+    except WrongArray as error:
+        raise Unreadable(f"{where}: {error}") from None
 
 
 def _expect(kind: type[Kind] | tuple[type[Kind], ...], content: object, where: str) -> Kind:

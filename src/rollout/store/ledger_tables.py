@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index
 from sqlmodel import Field, SQLModel
 
 
@@ -67,3 +67,20 @@ class DecisionRow(SQLModel, table=True):
     step: int
     watermark_us: int | None = Field(sa_type=BigInteger)
     judgement: str
+    basis_digest: str | None = None
+    """Of what it rests on, which may be given up later; none of what was recorded before that was kept."""
+
+
+class BasisRow(SQLModel, table=True):
+    """What a decision rests on, compressed; that of decisions which changed nothing goes after a while."""
+
+    __tablename__: ClassVar[str] = "basis"
+    __table_args__ = (
+        ForeignKeyConstraint(["uid", "number"], ["decision.uid", "decision.number"]),
+        Index("ix_basis_fading", "is_for_ever", "at_us"),
+    )
+    uid: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    is_for_ever: bool
+    at_us: int = Field(sa_type=BigInteger)
+    content: bytes

@@ -1,0 +1,90 @@
+"""What one recorded decision rests on: all that its judgement, its reason and the next state follow from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from rollout.domain.decision import QUIET, Decision
+from rollout.domain.evidence import Evidence
+from rollout.domain.experiment import Experiment
+from rollout.domain.job import JobReport
+from rollout.domain.look import Patience
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a metrics server was asked for one metric of one candidate, with every variable filled in."""
+
+    metric: str
+    arm: int
+    text: str
+    first_ms: int | None
+    """The time of the oldest poll that was asked for, in milliseconds; none while no poll is due."""
+    last_ms: int | None
+    interval_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """A look as it went in, and the state that came out; kept with the entry that it led to."""
+
+    program: str
+    """The version of the program that decided."""
+    before: Experiment
+    """The run as it stood when it was looked at."""
+    after: Experiment
+    """The run as it stood from then on."""
+    patience: Patience
+    evidence: Evidence | None
+    """None where nothing was measured: of a run without traffic the last look counts, unchanged."""
+    job: JobReport | None
+    """What was known of the action that the phase waits for, without its output."""
+    traffic_is_live: bool
+    """Whether every proxy had confirmed the recorded split."""
+    window_is_open: bool
+    """Whether the policy's hours let traffic move up, by the calendar of that machine."""
+    queries: tuple[Query, ...] = ()
+    problems: tuple[str, ...] = ()
+    """What could not be asked, or did not work, at this look."""
+
+
+def is_kept_for_ever(decision: Decision) -> bool:
+    """Return whether what a decision rests on is never given up: it changed something, or a person asked."""
+    return decision.action not in QUIET or decision.wish is not None
+
+
+def settled(evidence: Evidence) -> Evidence:
+    """Return the same evidence with its arrays in the order of their indices.
+
+    The order of memory decides the order in which floats are added up: with this one, and only with it, the
+    judgement of what was written down and read again is the same to the last bit.
+    """
+    return _settled(evidence)
+
+
+def _settled(value: Value) -> Value:
+    if isinstance(value, np.ndarray):
+        return value if value.flags.c_contiguous else cast("Value", np.array(value, order="C"))
+    if isinstance(value, Mapping):
+        parts = {name: _settled(part) for name, part in value.items()}
+        is_same = all(parts[name] is part for name, part in value.items())
+        return value if is_same else cast("Value", parts)
+    if isinstance(value, tuple):
+        found = tuple(_settled(part) for part in value)
+        is_same = all(new is old for new, old in zip(found, value, strict=True))
+        return value if is_same else cast("Value", found)
+    if is_dataclass(value) and not isinstance(value, type):
+        changed: dict[str, Any] = {}
+        for field in fields(value):
+            old = getattr(value, field.name)
+            new = _settled(old)
+            if new is not old:
+                changed[field.name] = new
+        return replace(value, **changed) if changed else value
+    return value
