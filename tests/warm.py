@@ -172,8 +172,8 @@ def main() -> None:
     """Import what commands import, and serve."""
     for name in IMPORTED:
         import_module(name)
-    for name in import_module("rollout.cli.root").VERBS.values():
-        import_module(name)
+    for place in import_module("rollout.cli.root").VERBS.values():
+        import_module(place.partition(":")[0])
     with socket.socket(fileno=int(sys.argv[1])) as conversation:
         _serve(conversation)
 
