@@ -13,10 +13,11 @@ from fastapi import FastAPI
 
 from rollout.api.access import bearer
 from rollout.api.app import create_app
-from rollout.api.desk import Desk, StartingLedger, Tools
+from rollout.api.desk import Desk, Tools
 from rollout.api.experiments import experiments_router
 from rollout.api.nodes import nodes_router
 from rollout.api.readiness import readiness_router
+from rollout.api.starting import StartingLedger
 from rollout.client.answers import ReportFormat
 from rollout.controller.sights import Sight
 from rollout.domain.assignment import Placement

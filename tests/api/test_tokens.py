@@ -15,7 +15,7 @@ from rollout.client.control_plane import ControlPlane
 from rollout.domain.access import Role, Token
 from rollout.errors import RequestRefused
 from rollout.store.access import ENDED_KEPT_US
-from tests.api.whole import Whole, whole
+from tests.api.whole import Whole, act, whole
 
 DAY_US = 86_400 * 1_000_000
 
@@ -95,7 +95,7 @@ def test_another_processs_change_is_known_soon_and_use_is_noted_by_the_hour(ther
         headers = {"authorization": f"Bearer {there.secrets['viewer']}"}
         place = f"{there.url}/v1/experiments"
         assert httpx.get(place, headers=headers, trust_env=False).status_code == 200
-        assert there.tokens.revoke("a-viewer", there.clock()) is not None
+        assert there.tokens.revoke("a-viewer", act(there.clock())) is not None
         for _ in range(100):
             if httpx.get(place, headers=headers, trust_env=False).status_code == 401:
                 break
@@ -125,5 +125,5 @@ def test_an_approver_approves_for_its_groups_only(there: Whole) -> None:
 def test_there_is_an_end_to_how_many_tokens_there_are(there: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
     known = len(there.tokens.all())
     monkeypatch.setattr("rollout.store.access.MOST", known + 1)
-    assert there.tokens.create(Token("one", "a", Role.VIEWER, 1))
-    assert not there.tokens.create(Token("two", "b", Role.VIEWER, 1))
+    assert there.tokens.create(Token("one", "a", Role.VIEWER, 1), act(1))
+    assert not there.tokens.create(Token("two", "b", Role.VIEWER, 1), act(1))

@@ -16,6 +16,7 @@ from rollout.api.access import LOCAL
 from rollout.api.accounts import accounts_router
 from rollout.api.allowance import Allowance
 from rollout.api.app import create_app
+from rollout.api.audit import audit_router
 from rollout.api.desk import Desk, Tools
 from rollout.api.experiments import experiments_router
 from rollout.api.gate import Gate
@@ -27,6 +28,7 @@ from rollout.api.repeats import Repeats
 from rollout.api.tokens import Tokens, digest_of, own_token, tokens_router
 from rollout.api.told import Remembered
 from rollout.domain.access import Role, Token
+from rollout.domain.audit import Act
 from rollout.envoy.translate import refuse_impossible
 from rollout.errors import Problem
 from rollout.fleet.fleet import Fleet
@@ -97,6 +99,7 @@ def whole(
             outcomes_router(door, gate.application),
             accounts_router(Rebuilding(Books(folder / "lake", cursors=counts.cursors), clock), gate),
             readiness_router(lambda: [Problem("house", "a part is away", "wait")], gate),
+            audit_router(ledger, gate),
             tokens_router(Tokens(tokens, changed=gate.refresh, now_us=clock), gate),
             *more,
         ]
@@ -104,6 +107,11 @@ def whole(
         begin(ledger)
         url = held.enter_context(serving(app))
         yield Whole(url, app, folder, database, ledger, tokens, gate, clock, drawn)
+
+
+def act(now_us: int) -> Act:
+    """Return what somebody did about a token."""
+    return Act(now_us, "tests", None, None, "token", "one")
 
 
 def _drawn(tokens: SqlTokens, now_us: int) -> dict[str, str]:
@@ -117,9 +125,9 @@ def _drawn(tokens: SqlTokens, now_us: int) -> dict[str, str]:
         if role is not Role.ADMIN:
             groups = GROUPS if role is Role.APPROVER else frozenset[str]()
             made = Token(f"a-{role.value}", digest_of(drawn[role.value]), role, now_us, groups, "tests")
-            assert tokens.create(made)
+            assert tokens.create(made, act(now_us))
     ended = Token("expired", digest_of(drawn["expired"]), Role.ADMIN, now_us, expires_us=now_us)
-    assert tokens.create(ended)
-    assert tokens.create(Token("revoked", digest_of(drawn["revoked"]), Role.ADMIN, now_us))
-    assert tokens.revoke("revoked", now_us) is not None
+    assert tokens.create(ended, act(now_us))
+    assert tokens.create(Token("revoked", digest_of(drawn["revoked"]), Role.ADMIN, now_us), act(now_us))
+    assert tokens.revoke("revoked", act(now_us)) is not None
     return drawn

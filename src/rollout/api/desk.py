@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
-from typing import Protocol
 
+from rollout.api.acts import act_of
 from rollout.api.evidence import evidence_answer
 from rollout.api.outlook import newest_look, outlook
 from rollout.api.problems import Refusal
@@ -21,6 +21,7 @@ from rollout.api.refusals import (
     unrevisable,
 )
 from rollout.api.shapes import experiment_answer, history_answer, is_over, unbroken_since_us
+from rollout.api.starting import StartingLedger
 from rollout.api.states import etag, matches
 from rollout.api.unfit import unlooked
 from rollout.api.upstreams import degraded_answers
@@ -48,25 +49,7 @@ from rollout.errors import Problem, WrongTraffic, nearest
 from rollout.fleet.degradation import Degraded
 from rollout.policyfile.finding import Severity, worded
 from rollout.policyfile.reading import Reading
-from rollout.ports import Ledger, Standing, Unread
-
-
-class StartingLedger(Ledger, Protocol):
-    """The ledger, where runs also begin, and where people look things up."""
-
-    def runs(self) -> tuple[Standing, ...]:
-        """Return every run whose route is still served and that can be read."""
-
-    def history(self, uid: str) -> tuple[Entry, ...]:
-        """Return a run's entries, the oldest first."""
-
-    def start(
-        self, policy: Policy, now_us: int, *, text: str = "", layer_range: Range | None = None
-    ) -> Standing:
-        """Record a new run of a policy; raise `RequestRefused` when its name's last run has not ended."""
-
-    def revise(self, seen: Standing, experiment: Experiment, now_us: int, *, text: str = "") -> bool:
-        """Record a run under a changed policy, if it still stands as seen; return whether."""
+from rollout.ports import Standing, Unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +89,6 @@ class Desk:
 
     def start(self, content: bytes, file: str, caller: Caller, if_match: str | None = None) -> StartedAnswer:
         """Start what a policy's text describes, unless that runs already; a changed one revises its run."""
-        _ = caller
         reading = self._tools.read(content, file)
         if reading.policy is None:
             raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, *problems_of(reading))
@@ -125,12 +107,13 @@ class Desk:
             own = [before.experiment] if before is not None and going_on else []
             owned = self._refuse_beside(others, reading.policy, own)
             if going_on:
-                run, change = self._revise(reading.policy, content.decode(), owned)
+                run, change = self._revise(reading.policy, content.decode(), owned, caller)
                 return StartedAnswer(
                     is_new=False, change=change, experiment=self._answer(run), warnings=warnings
                 )
             now_us, text = self._tools.now_us(), content.decode()
-            run = self._ledger.start(reading.policy, now_us, text=text, layer_range=owned)
+            act = act_of(caller, "start", reading.policy.name, now_us)
+            run = self._ledger.start(reading.policy, now_us, text=text, layer_range=owned, act=act)
         self._tools.recorded()
         return StartedAnswer(is_new=True, experiment=self._answer(run), warnings=warnings)
 
@@ -167,7 +150,9 @@ class Desk:
             problem = Problem(seen.experiment.policy.name, what, remedy)
             raise Refusal(HTTPStatus.PRECONDITION_FAILED, problem, present=self._answer(seen))
 
-    def _revise(self, policy: Policy, text: str, owned: Range | None) -> tuple[Standing, Change]:
+    def _revise(
+        self, policy: Policy, text: str, owned: Range | None, caller: Caller
+    ) -> tuple[Standing, Change]:
         """Record a changed policy for the run of its name, and return how that stands."""
         for _ in range(MAXIMUM_TRIES):
             seen, now_us = self._find(policy.name), self._tools.now_us()
@@ -175,7 +160,8 @@ class Desk:
             if isinstance(revised, Unrevisable):
                 raise Refusal(HTTPStatus.CONFLICT, unrevisable(seen.experiment, revised))
             revised = replace(revised, layer_range=owned)
-            if self._ledger.revise(seen, revised, now_us, text=text):
+            act = act_of(caller, "revise", policy.name, now_us)
+            if self._ledger.revise(seen, revised, now_us, text=text, act=act):
                 self._tools.recorded()
                 is_new = revised.revision > seen.experiment.revision
                 standing = replace(seen, experiment=revised, version=seen.version + 1)

@@ -42,6 +42,8 @@ RULES: Final[Mapping[tuple[str, str], frozenset[Role]]] = MappingProxyType(
         ("POST", f"{_RUN}/retry"): OPERATORS,
         ("POST", "/v1/evidence/rebuild"): OPERATORS,
         ("GET", "/v1/evidence/rebuild"): READERS,
+        ("GET", "/v1/audit"): READERS,
+        ("POST", "/v1/audit/verify"): READERS,
         ("GET", "/v1/tokens"): ADMINS,
         ("POST", "/v1/tokens"): ADMINS,
         ("DELETE", "/v1/tokens/{name}"): ADMINS,

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Protocol
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from rollout.api.access import LOCAL, caller_of
+from rollout.api.acts import act_of
 from rollout.api.body import read_body
 from rollout.api.parsing import parsed
 from rollout.api.problems import Refusal
@@ -24,6 +25,7 @@ from rollout.client.tokens import (
     TokensAnswer,
 )
 from rollout.domain.access import Caller, Role, Token
+from rollout.domain.audit import Act
 from rollout.errors import Problem
 
 SECRET_BYTES: Final = 32
@@ -41,10 +43,10 @@ class KeptTokens(Protocol):
     def all(self) -> tuple[Token, ...]:
         """Return every token that is known, by name."""
 
-    def create(self, token: Token) -> bool:
+    def create(self, token: Token, act: Act) -> bool:
         """Keep a new token; return whether its name was free and there was room."""
 
-    def revoke(self, name: str, now_us: int) -> Token | None:
+    def revoke(self, name: str, act: Act) -> Token | None:
         """End a token; return it as it is then, or None when there is none of that name."""
 
 
@@ -80,7 +82,8 @@ class Tokens:
             created_by=caller.name,
             expires_us=expires_us,
         )
-        if wanted.name in OWN or not self._kept.create(token):
+        act = act_of(caller, "token create", wanted.name, now_us, why=f"role {wanted.role}")
+        if wanted.name in OWN or not self._kept.create(token, act):
             what = "its name is taken, or there are too many tokens"
             remedy = "choose another name; `rollout token list` shows those that are known"
             raise Refusal(HTTPStatus.CONFLICT, Problem(wanted.name, what, remedy))
@@ -89,12 +92,11 @@ class Tokens:
 
     def revoke(self, name: str, caller: Caller) -> TokenAnswer:
         """End a token, here at once and in other processes within a second."""
-        _ = caller
         if name in OWN:
             what = "the house draws it anew at every start"
             remedy = "stop the house, remove its file `token`, and start it again"
             raise Refusal(HTTPStatus.CONFLICT, Problem(name, what, remedy))
-        ended = self._kept.revoke(name, self._now_us())
+        ended = self._kept.revoke(name, act_of(caller, "token revoke", name, self._now_us()))
         if ended is None:
             raise Refusal(
                 HTTPStatus.NOT_FOUND, Problem(name, "no such token", "`rollout token list` lists every token")

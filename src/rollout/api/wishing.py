@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Protocol
 
+from rollout.api.acts import act_of
 from rollout.api.problems import Refusal
 from rollout.api.refusals import MAXIMUM_TRIES, is_leaving, too_late, too_restless
 from rollout.api.shapes import is_over
@@ -15,12 +16,13 @@ from rollout.client.answers import ExperimentAnswer
 from rollout.client.wishes import AskedAnswer, WishRequest
 from rollout.controller.sights import Sight
 from rollout.domain.access import Caller, Role
+from rollout.domain.audit import Act
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.overruling import overruled
 from rollout.domain.persons import fits
 from rollout.domain.wish import Asked, Wish
 from rollout.errors import Problem
-from rollout.ports import Ledger, Standing
+from rollout.ports import Standing
 
 OVERRIDABLE: Final = frozenset({Asked.ADVANCE, Asked.PROMOTE})
 """What a person may ask for although the policy does not do it by itself; only with `override`."""
@@ -31,11 +33,18 @@ _USES: Final = {
 }
 
 
+class WishLedger(Protocol):
+    """Where a wish is recorded, and who asked for it."""
+
+    def record(self, seen: Standing, experiment: Experiment, entry: None, *, act: Act | None = None) -> bool:
+        """Record state and an act, if the run still stands as seen; return whether."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wishing:
     """Records the wishes of one ledger's runs."""
 
-    ledger: Ledger
+    ledger: WishLedger
     find: Callable[[str], Standing]
     answer: Callable[[Standing], ExperimentAnswer]
     sight: Callable[[Experiment], Sight | None]
@@ -65,7 +74,8 @@ class Wishing:
             if _is_answered(seen.experiment, wish):
                 return AskedAnswer(is_new=False, experiment=self.answer(seen))
             wanting = self._wanting(seen.experiment, wish)
-            if self.ledger.record(seen, wanting, None):
+            act = act_of(caller, kind.value, name, wish.at_us, who=wish.who, why=wish.why)
+            if self.ledger.record(seen, wanting, None, act=act):
                 self.recorded()
                 after = replace(seen, experiment=wanting, version=seen.version + 1)
                 return AskedAnswer(is_new=True, experiment=self.answer(after))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from rollout.client.answers import (
     ReportFormat,
     StartedAnswer,
 )
+from rollout.client.audit import ActAnswer, AuditAnswer, KnownHead, VerifiedAnswer
 from rollout.client.connection import Conversation, Request
 from rollout.client.evidence import EvidenceAnswer, RebuiltAnswer
 from rollout.client.nodes import NodesAnswer
@@ -25,6 +27,7 @@ from rollout.domain.access import Role
 
 EXPERIMENTS: Final = "/v1/experiments"
 NODES: Final = "/v1/nodes"
+AUDIT: Final = "/v1/audit"
 TOKENS: Final = "/v1/tokens"
 REBUILD: Final = "/v1/evidence/rebuild"
 MAXIMUM_PAGES: Final = 200
@@ -128,6 +131,22 @@ class ControlPlane(Conversation):
         place = f"{path_of(name)}/{verb}"
         request = Request("POST", place, content=content, content_type=JSON, key=_drawn())
         return self._connection.ask(request, AskedAnswer)
+
+    def audit(self, *, after: int = 0, page_size: int = MAXIMUM_PAGE) -> Iterator[ActAnswer]:
+        """Yield the lines of the audit after one of them, the oldest first."""
+        for _ in range(MAXIMUM_PAGES):
+            query = {"after": after, "limit": page_size}
+            page = self._connection.ask(Request("GET", AUDIT, query), AuditAnswer)
+            yield from page.acts
+            if page.next_after is None:
+                return
+            after = page.next_after
+
+    def verify_audit(self, known: KnownHead | None = None) -> VerifiedAnswer:
+        """Have the whole audit checked, and a line as it was noted elsewhere."""
+        content = b"" if known is None else known.model_dump_json().encode()
+        request = Request("POST", f"{AUDIT}/verify", content=content, content_type=JSON)
+        return self._connection.ask(request, VerifiedAnswer)
 
     def tokens(self) -> tuple[TokenAnswer, ...]:
         """Return what is known of every token, by name."""

@@ -9,6 +9,8 @@ from sqlalchemy import func, update
 from sqlmodel import Session, col, delete, select
 
 from rollout.domain.access import Role, Token
+from rollout.domain.audit import Act
+from rollout.store import auditing
 from rollout.store.access_tables import TokenRow
 from rollout.store.database import Database
 
@@ -29,7 +31,7 @@ class SqlTokens:
         with self._database.read() as connection, Session(connection) as session:
             return tuple(_token(row) for row in session.exec(select(TokenRow).order_by(col(TokenRow.name))))
 
-    def create(self, token: Token) -> bool:
+    def create(self, token: Token, act: Act) -> bool:
         """Keep a new token; return whether its name was free and there was room."""
         with self._database.write() as connection, Session(connection) as session:
             horizon_us = token.created_us - ENDED_KEPT_US
@@ -40,6 +42,7 @@ class SqlTokens:
                 return False
             session.add(_row(token))
             session.flush()
+            auditing.add(connection, act)
         return True
 
     def keep(self, token: Token) -> None:
@@ -54,17 +57,20 @@ class SqlTokens:
                 session.flush()
             session.add(_row(token))
             session.flush()
+            made = (token.created_by, None, None, "token create", token.name, f"role {token.role}")
+            auditing.add(connection, Act(token.created_us, *made))
 
-    def revoke(self, name: str, now_us: int) -> Token | None:
+    def revoke(self, name: str, act: Act) -> Token | None:
         """End a token; return it as it is then, or None when there is none of that name."""
         with self._database.write() as connection, Session(connection) as session:
             row = session.get(TokenRow, name)
             if row is None:
                 return None
             if row.revoked_us is None:
-                row.revoked_us = now_us
+                row.revoked_us = act.at_us
                 session.add(row)
                 session.flush()
+                auditing.add(connection, act)
             return _token(row)
 
     def used(self, name: str, at_us: int) -> None:

@@ -18,6 +18,7 @@ from rollout.agent.terms import Terms
 from rollout.api.accounts import accounts_router
 from rollout.api.allowance import Allowance
 from rollout.api.app import create_app
+from rollout.api.audit import audit_router
 from rollout.api.desk import Desk, Tools
 from rollout.api.experiments import experiments_router
 from rollout.api.gate import Gate
@@ -166,6 +167,7 @@ def _parts(place: Place, given: Given, own: Secrets, mandate: Mandate) -> Iterat
                 intake_router(intake, allowed, forget=fleet.forget),
                 *_doors(given, allowed, own.unit_key, ledger),
                 accounts_router(Rebuilding(books, now_us), allowed),
+                audit_router(ledger, allowed),
                 readiness_router(partial(_check, ledger, fleet, given.own), allowed),
                 tokens_router(Tokens(tokens, changed=allowed.refresh, now_us=now_us), allowed),
             ],
