@@ -179,7 +179,7 @@ def test_an_ended_run_can_be_started_again_but_a_promoted_one_is_done(caller: Ca
 
 
 def test_the_list_is_in_order_of_the_starts(caller: Caller) -> None:
-    assert caller.http.get(EXPERIMENTS).json() == {"experiments": []}
+    assert caller.http.get(EXPERIMENTS).json() == {"experiments": [], "next_after": None}
     caller.start(SECOND)
     caller.start()
     names = [run["name"] for run in caller.http.get(EXPERIMENTS).json()["experiments"]]

@@ -23,6 +23,7 @@ from rollout.api.gate import Gate
 from rollout.api.intake import intake_router
 from rollout.api.nodes import nodes_router
 from rollout.api.outcomes import Door, outcomes_router
+from rollout.api.policies import policies_router
 from rollout.api.readiness import readiness_router
 from rollout.api.repeats import Repeats
 from rollout.api.tokens import Tokens, digest_of, own_token, tokens_router
@@ -100,6 +101,7 @@ def whole(
             accounts_router(Rebuilding(Books(folder / "lake", cursors=counts.cursors), clock), gate),
             readiness_router(lambda: [Problem("house", "a part is away", "wait")], gate),
             audit_router(ledger, gate),
+            policies_router(gate),
             tokens_router(Tokens(tokens, changed=gate.refresh, now_us=clock), gate),
             *more,
         ]

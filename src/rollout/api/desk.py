@@ -9,9 +9,12 @@ from functools import partial
 from http import HTTPStatus
 
 from rollout.api.acts import act_of
+from rollout.api.beside import range_beside
 from rollout.api.evidence import evidence_answer
 from rollout.api.outlook import newest_look, outlook
+from rollout.api.pages import page_of
 from rollout.api.problems import Refusal
+from rollout.api.records import Records
 from rollout.api.refusals import (
     MAXIMUM_TRIES,
     problems_of,
@@ -20,32 +23,39 @@ from rollout.api.refusals import (
     too_restless,
     unrevisable,
 )
-from rollout.api.shapes import experiment_answer, history_answer, is_over, unbroken_since_us
+from rollout.api.shapes import (
+    experiment_answer,
+    history_answer,
+    is_over,
+    unbroken_since_us,
+)
 from rollout.api.starting import StartingLedger
 from rollout.api.states import etag, matches
 from rollout.api.unfit import unlooked
 from rollout.api.upstreams import degraded_answers
 from rollout.api.wishing import Wishing
 from rollout.client.answers import (
+    MAXIMUM_PAGE,
     Change,
     ExperimentAnswer,
+    ExperimentsAnswer,
     HistoryAnswer,
     ReportFormat,
     StartedAnswer,
 )
 from rollout.client.evidence import EvidenceAnswer
+from rollout.client.records import RecordAnswer, ReplayAnswer
 from rollout.client.wishes import AskedAnswer, WishRequest
 from rollout.controller.sights import Sight
 from rollout.domain.access import Caller
-from rollout.domain.assignment import Placement, Split
+from rollout.domain.assignment import Placement
 from rollout.domain.buckets import Range
 from rollout.domain.experiment import Experiment, Phase, placement_of
 from rollout.domain.history import Entry
-from rollout.domain.layers import allot, share_layer
 from rollout.domain.policy import Policy
 from rollout.domain.revise import Unrevisable, revise
 from rollout.domain.wish import Asked
-from rollout.errors import Problem, WrongTraffic, nearest
+from rollout.errors import Problem, nearest
 from rollout.fleet.degradation import Degraded
 from rollout.policyfile.finding import Severity, worded
 from rollout.policyfile.reading import Reading
@@ -80,6 +90,7 @@ class Desk:
         self._tools = tools
         # Looking whether a policy may start and starting it are one act; the ledger has one writing process.
         self._starting = threading.Lock()
+        self._records = Records(ledger)
         self._wishing = Wishing(
             *(ledger, self._find, self._answer),
             *(tools.sight, tools.recorded, tools.now_us),
@@ -105,7 +116,7 @@ class Desk:
                 return StartedAnswer(is_new=False, experiment=self._answer(before), warnings=warnings)
             going_on = before is not None and not is_over(before.experiment)
             own = [before.experiment] if before is not None and going_on else []
-            owned = self._refuse_beside(others, reading.policy, own)
+            owned = range_beside(others, reading.policy, own, self._tools.refuse_impossible)
             if going_on:
                 run, change = self._revise(reading.policy, content.decode(), owned, caller)
                 return StartedAnswer(
@@ -117,9 +128,11 @@ class Desk:
         self._tools.recorded()
         return StartedAnswer(is_new=True, experiment=self._answer(run), warnings=warnings)
 
-    def experiments(self) -> tuple[ExperimentAnswer, ...]:
-        """Return where every experiment stands."""
-        return tuple(self._answer(run) for run in self._known().values())
+    def experiments(
+        self, *, phase: Phase | None = None, after: str | None = None, limit: int = MAXIMUM_PAGE
+    ) -> ExperimentsAnswer:
+        """Return a page of experiments, in the order of their starts."""
+        return page_of(self._known(), self._answer, phase=phase, after=after, limit=limit)
 
     def experiment(self, name: str) -> ExperimentAnswer:
         """Return where one experiment stands."""
@@ -129,6 +142,14 @@ class Desk:
         """Return a page of what was recorded of an experiment's latest run."""
         run = self._find(name).experiment
         return history_answer(run, self._ledger.history(run.uid), after=after, limit=limit)
+
+    def decision(self, name: str, number: int) -> RecordAnswer:
+        """Return one decision of an experiment's latest run."""
+        return self._records.show(self._find(name).experiment, number)
+
+    def replay(self, name: str, number: int) -> ReplayAnswer:
+        """Recompute one decision of an experiment's latest run."""
+        return self._records.replay(self._find(name).experiment, number)
 
     def evidence(self, name: str) -> EvidenceAnswer:
         """Return what the newest look at an experiment rests on."""
@@ -221,25 +242,3 @@ class Desk:
             since_us = unbroken_since_us(run.last, self._ledger.history(uid))
             self._since[uid] = (run.last.number, since_us)
         return since_us
-
-    def _refuse_beside(
-        self, others: Sequence[Experiment], policy: Policy, own: Sequence[Experiment]
-    ) -> Range | None:
-        """Return the range of its layer that a policy gets; refuse what cannot be served beside the others.
-
-        `own` is the policy's own run, if it goes on: its range is its own, and what ended has none.
-        """
-        served = [run for run in others if run.phase is not Phase.RETIRED]
-        try:
-            live = [placement_of(run) for run in (*own, *served) if not is_over(run)]
-            owned = allot(policy, live)
-            wanted = Placement(policy, 1, Split(), owned)
-            self._tools.refuse_impossible([*map(placement_of, served), wanted])
-        except WrongTraffic as error:
-            raise Refusal(HTTPStatus.CONFLICT, *error.problems) from None
-        for run in served:
-            if run.policy.salt == policy.salt and not share_layer(run.policy, policy):
-                what = f"{run.policy.name} has the salt '{policy.salt}' too"
-                remedy = "give each policy a salt of its own: assignment.salt"
-                raise Refusal(HTTPStatus.CONFLICT, Problem(policy.name, what, remedy))
-        return owned

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from rollout.api.access import caller_of
 from rollout.api.body import read_body
@@ -25,7 +25,9 @@ from rollout.client.answers import (
     StartedAnswer,
 )
 from rollout.client.evidence import EvidenceAnswer
+from rollout.client.records import RecordAnswer, ReplayAnswer
 from rollout.client.wishes import AskedAnswer, WishRequest
+from rollout.domain.experiment import Phase
 from rollout.domain.wish import Asked
 
 MAXIMUM_REQUEST_BYTES: Final = 16 * 1024
@@ -38,6 +40,10 @@ MEDIA_TYPES: Final = {
 FileName = Annotated[
     str, Query(max_length=MAXIMUM_FILE_CHARACTERS, description="How findings name the policy.")
 ]
+AfterName = Annotated[
+    str | None, Query(max_length=253, description="The name of the last one of the page before.")
+]
+Number = Annotated[int, Path(ge=1, lt=2**31, description="Which decision; counts from 1.")]
 After = Annotated[int, Query(ge=0, lt=2**62)]
 Limit = Annotated[int, Query(ge=1, le=MAXIMUM_PAGE)]
 
@@ -59,18 +65,16 @@ def experiments_router(desk: Desk, allowed: Callable[[Request], object]) -> APIR
         return await once(request, content, work)
 
     @router.get("")
-    def list_all() -> ExperimentsAnswer:
-        return ExperimentsAnswer(experiments=desk.experiments())
+    def list_all(
+        phase: Phase | None = None, after: AfterName = None, limit: Limit = MAXIMUM_PAGE
+    ) -> ExperimentsAnswer:
+        return desk.experiments(phase=phase, after=after, limit=limit)
 
     @router.get("/{name}")
     def show(name: str, response: Response) -> ExperimentAnswer:
         found = desk.experiment(name)
         response.headers["etag"] = etag_of(found)
         return found
-
-    @router.get("/{name}/history")
-    def history(name: str, after: After = 0, limit: Limit = MAXIMUM_PAGE) -> HistoryAnswer:
-        return desk.history(name, after=after, limit=limit)
 
     @router.get("/{name}/evidence", responses={200: {"content": {"application/json": {"example": EXAMPLE}}}})
     def evidence(name: str) -> EvidenceAnswer:
@@ -80,9 +84,26 @@ def experiments_router(desk: Desk, allowed: Callable[[Request], object]) -> APIR
     def report(name: str, format: ReportFormat = ReportFormat.HTML) -> Response:  # noqa: A002 (the query's key)
         return Response(desk.report(name, format), media_type=MEDIA_TYPES[format])
 
+    _add_records(router, desk)
     for kind in Asked:
         _add_verb(router, desk, kind)
     return router
+
+
+def _add_records(router: APIRouter, desk: Desk) -> None:
+    """Add the routes about what was decided."""
+
+    @router.get("/{name}/history")
+    def history(name: str, after: After = 0, limit: Limit = MAXIMUM_PAGE) -> HistoryAnswer:
+        return desk.history(name, after=after, limit=limit)
+
+    @router.get("/{name}/decisions/{number}")
+    def decision(name: str, number: Number) -> RecordAnswer:
+        return desk.decision(name, number)
+
+    @router.post("/{name}/decisions/{number}/replay")
+    def replay(name: str, number: Number) -> ReplayAnswer:
+        return desk.replay(name, number)
 
 
 def _add_verb(router: APIRouter, desk: Desk, kind: Asked) -> None:

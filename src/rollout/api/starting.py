@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from rollout.domain.audit import Act
+from rollout.domain.basis import Basis
 from rollout.domain.buckets import Range
 from rollout.domain.experiment import Experiment
 from rollout.domain.history import Entry
@@ -33,7 +34,13 @@ class StartingLedger(Ledger, Protocol):
         """Record a new run of a policy; raise `RequestRefused` when its name's last run has not ended."""
 
     def record(
-        self, seen: Standing, experiment: Experiment, entry: Entry | None, *, act: Act | None = None
+        self,
+        seen: Standing,
+        experiment: Experiment,
+        entry: Entry | None,
+        *,
+        basis: Basis | None = None,
+        act: Act | None = None,
     ) -> bool:
         """Record state, if the run still stands as seen, and what a person did; return whether."""
 
@@ -41,3 +48,6 @@ class StartingLedger(Ledger, Protocol):
         self, seen: Standing, experiment: Experiment, now_us: int, *, text: str = "", act: Act | None = None
     ) -> bool:
         """Record a run under a changed policy, if it still stands as seen; return whether."""
+
+    def basis(self, uid: str, number: int) -> Basis | None:
+        """Return what an entry rests on, while that is kept."""

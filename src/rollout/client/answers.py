@@ -158,9 +158,10 @@ class ExperimentAnswer(Answer):
 
 
 class ExperimentsAnswer(Answer):
-    """The experiments, in the order in which they were started."""
+    """A page of experiments, in the order in which they were started."""
 
     experiments: tuple[ExperimentAnswer, ...]
+    next_after: str | None = Field(None, description="Ask for those after this one; null at the end.")
 
 
 class Change(StrEnum):

@@ -21,12 +21,15 @@ from rollout.client.audit import ActAnswer, AuditAnswer, KnownHead, VerifiedAnsw
 from rollout.client.connection import Conversation, Request
 from rollout.client.evidence import EvidenceAnswer, RebuiltAnswer
 from rollout.client.nodes import NodesAnswer
+from rollout.client.policies import LintAnswer, PlanAnswer
+from rollout.client.records import RecordAnswer, ReplayAnswer
 from rollout.client.tokens import CreatedTokenAnswer, TokenAnswer, TokenRequest, TokensAnswer
 from rollout.client.wishes import AskedAnswer, WishRequest
 from rollout.domain.access import Role
 
 EXPERIMENTS: Final = "/v1/experiments"
 NODES: Final = "/v1/nodes"
+POLICIES: Final = "/v1/policies"
 AUDIT: Final = "/v1/audit"
 TOKENS: Final = "/v1/tokens"
 REBUILD: Final = "/v1/evidence/rebuild"
@@ -44,9 +47,38 @@ class ControlPlane(Conversation):
         )
         return self._connection.ask(request, StartedAnswer)
 
-    def experiments(self) -> tuple[ExperimentAnswer, ...]:
-        """Return every experiment, in the order of their starts."""
-        return self._connection.ask(Request("GET", EXPERIMENTS), ExperimentsAnswer).experiments
+    def experiments(
+        self, *, phase: str | None = None, page_size: int = MAXIMUM_PAGE
+    ) -> tuple[ExperimentAnswer, ...]:
+        """Return every experiment, or those of one phase, in the order of their starts."""
+        found: list[ExperimentAnswer] = []
+        query: dict[str, str | int] = {"limit": page_size} | ({} if phase is None else {"phase": phase})
+        for _ in range(MAXIMUM_PAGES):
+            page = self._connection.ask(Request("GET", EXPERIMENTS, query), ExperimentsAnswer)
+            found += page.experiments
+            if page.next_after is None:
+                break
+            query["after"] = page.next_after
+        return tuple(found)
+
+    def record(self, name: str, number: int) -> RecordAnswer:
+        """Return one decision with all that is kept of it."""
+        return self._connection.ask(Request("GET", f"{path_of(name)}/decisions/{number}"), RecordAnswer)
+
+    def replay(self, name: str, number: int) -> ReplayAnswer:
+        """Have one decision recomputed from what it rests on."""
+        request = Request("POST", f"{path_of(name)}/decisions/{number}/replay", content=b"")
+        return self._connection.ask(request, ReplayAnswer)
+
+    def lint(self, policy: bytes, *, file: str = "policy") -> LintAnswer:
+        """Return what is wrong with a policy's text."""
+        request = Request("POST", f"{POLICIES}/lint", {"file": file}, content=policy, content_type=YAML)
+        return self._connection.ask(request, LintAnswer)
+
+    def plan(self, policy: bytes, *, file: str = "policy") -> PlanAnswer:
+        """Return how long a policy takes, what it can prove, and what to change."""
+        request = Request("POST", f"{POLICIES}/plan", {"file": file}, content=policy, content_type=YAML)
+        return self._connection.ask(request, PlanAnswer)
 
     def experiment(self, name: str) -> ExperimentAnswer:
         """Return where one experiment stands."""

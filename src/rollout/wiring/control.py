@@ -25,6 +25,7 @@ from rollout.api.gate import Gate
 from rollout.api.intake import intake_router
 from rollout.api.nodes import nodes_router
 from rollout.api.outcomes import Door, outcomes_router
+from rollout.api.policies import policies_router
 from rollout.api.readiness import readiness_router
 from rollout.api.repeats import Repeats
 from rollout.api.tokens import Tokens, tokens_router
@@ -168,6 +169,7 @@ def _parts(place: Place, given: Given, own: Secrets, mandate: Mandate) -> Iterat
                 *_doors(given, allowed, own.unit_key, ledger),
                 accounts_router(Rebuilding(books, now_us), allowed),
                 audit_router(ledger, allowed),
+                policies_router(allowed),
                 readiness_router(partial(_check, ledger, fleet, given.own), allowed),
                 tokens_router(Tokens(tokens, changed=allowed.refresh, now_us=now_us), allowed),
             ],
