@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import xxhash
 
-from rollout.cli.passages import ASSUMED, BUCKETS, account
 from rollout.cli.shares import entry, row, shares
+from rollout.domain.account import ASSUMED, BUCKETS, account
 from rollout.domain.assignment import Placement, Split, assign
 from rollout.domain.buckets import Range
 from rollout.domain.passage import passage

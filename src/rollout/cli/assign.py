@@ -140,7 +140,7 @@ def _placed(policy: "Policy", split: "Split", layer_from: float) -> "Placement":
 
 
 def _explain(placement: "Placement", question: Question) -> None:
-    from rollout.cli.passages import account
+    from rollout.domain.account import account
     from rollout.domain.passage import passage
 
     found = passage(placement, question.units[0], question.headers)
@@ -149,8 +149,8 @@ def _explain(placement: "Placement", question: Question) -> None:
 
 
 def _tabulate(invocation: Invocation, placement: "Placement", question: Question) -> None:
-    from rollout.cli.passages import ASSUMED, not_owned, scene
     from rollout.cli.shares import row, share_row, shares
+    from rollout.domain.account import ASSUMED, not_owned, scene
 
     if not _owns(placement, question):
         write(f"{printable(not_owned(placement.policy, question.path, question.host))}\n")

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rollout.cli.passages import group, meaning, number_in_file, version
+from rollout.domain.account import group, meaning, number_in_file, version
 from rollout.domain.assignment import Placement
 from rollout.domain.passage import Passage
 

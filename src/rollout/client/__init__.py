@@ -6,11 +6,17 @@ Applications need what is named here, and nothing else of this package.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rollout.client.assigning import Assignment, assignment
     from rollout.client.recorder import OutcomeRecorder, Pace
 
-__all__ = ["OutcomeRecorder", "Pace"]
+__all__ = ["Assignment", "OutcomeRecorder", "Pace", "assignment"]
 
-_HOMES = {"OutcomeRecorder": "rollout.client.recorder", "Pace": "rollout.client.recorder"}
+_HOMES = {
+    "Assignment": "rollout.client.assigning",
+    "OutcomeRecorder": "rollout.client.recorder",
+    "Pace": "rollout.client.recorder",
+    "assignment": "rollout.client.assigning",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -1,9 +1,10 @@
-"""A request's way to its arm in plain words, for `rollout assign`."""
+"""A request's way to its arm in plain words: for `rollout assign`, and for applications."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
-from rollout.cli.words import weight
 from rollout.domain.assignment import (
     BASELINE,
     CONTROL,
@@ -19,6 +20,7 @@ from rollout.domain.buckets import HOLDOUT_SALT, arm_salt, layer_salt
 from rollout.domain.eligibility import Bar
 from rollout.domain.passage import Answered, Passage
 from rollout.domain.policy import Policy, Test
+from rollout.domain.written import weight
 from rollout.errors import choices
 
 LABEL_WIDTH = 9
