@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prometheus test quick check lint format-check ruff types floors format demo bench calibrate nulls faults chaos fuzz peers docs lock clean
+.PHONY: help setup prometheus test quick check lint format-check ruff types floors format demo bench calibrate nulls simulation faults chaos fuzz peers docs lock clean
 
 help: ## List what can be run (this text)
 	@echo "Usage: make TARGET [PYTHON=python3.12] [ARGS=\"…\"]"
@@ -60,6 +60,9 @@ calibrate: setup ## Show that every promise holds, every wrong way is caught (AR
 
 nulls: setup ## Live every example policy a thousand times where it must not promote, or not roll back
 	@$(PY) -m tests.simulate $(ARGS)
+
+simulation: setup ## Live a thousand worlds in which everything goes wrong (ARGS="--seeds 5000 --processes 2")
+	@$(PY) -m tests.simulation $(ARGS)
 
 faults: setup ## Break everything ten times while users call: no request fails, nothing is lost (ARGS="--seed 7")
 	@$(PY) -m tests.faults --times 10 $(ARGS)

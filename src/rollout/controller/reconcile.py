@@ -20,11 +20,12 @@ from rollout.controller.zones import may_move_up
 from rollout.domain.basis import Basis, settled
 from rollout.domain.decide import decide
 from rollout.domain.decision import Decision, Reason
-from rollout.domain.evidence import nothing_known
+from rollout.domain.evidence import Evidence, nothing_known
 from rollout.domain.evolve import evolve
 from rollout.domain.experiment import ENDED, Experiment, JobState, Phase
 from rollout.domain.job import JobReport
 from rollout.domain.judge import Patience, judge
+from rollout.domain.verdict import Judgement
 from rollout.errors import Problem, Retry
 from rollout.ports import EvidenceSource, Jobs, Ledger, Observed, Standing, Traffic
 
@@ -49,6 +50,7 @@ class Point(StrEnum):
 
 
 Passing = Callable[[Point, Experiment], None]
+Judging = Callable[[Experiment, Evidence, int, Patience], Judgement]
 
 
 def pass_by(_point: Point, _experiment: Experiment) -> None:
@@ -91,7 +93,7 @@ class Tick:
 class Reconciler:
     """Ticks runs, each in one thread at a time; what it remembers is only how long it has waited."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (each is one thing that a test may choose)
         self,
         world: World,
         *,
@@ -99,9 +101,11 @@ class Reconciler:
         album: Album = Album(),  # noqa: B008 (frozen)
         passing: Passing = pass_by,
         sights: Sights | None = None,
+        judging: Judging = judge,
     ) -> None:
         self._sights = Sights() if sights is None else sights
         self._world, self._patience, self._album, self._passing = world, patience, album, passing
+        self._judging = judging
         self._publishing = Publishing(world.ledger, world.traffic)
         self._zero_since_us: dict[str, int] = {}
         self._zero_settled: set[str] = set()
@@ -148,7 +152,7 @@ class Reconciler:
     ) -> Look:
         """Return a look, with whether traffic may move up at all; hours that nobody knows are closed."""
         evidence = settled(observed.evidence)
-        judgement = judge(experiment, evidence, now_us, self._patience)
+        judgement = self._judging(experiment, evidence, now_us, self._patience)
         is_open = False
         with Noting(problems):
             is_open = may_move_up(experiment.policy.advance, now_us)

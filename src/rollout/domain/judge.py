@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -27,15 +27,39 @@ MIRROR_LIMIT: Final = 0.2
 MIRROR_PLANNED_COPIES: Final = 100.0
 
 
-def judge(experiment: Experiment, evidence: Evidence, now_us: int, patience: Patience) -> Judgement:
+def measured(policy: Policy, question: Question, arm: ArmEvidence) -> Measured | Polled | None:
+    """Return what one candidate's evidence comes to for one question, if it says anything of it."""
+    if question.metric is None:
+        return measure_fallback(policy, arm)
+    return measure(policy, question.metric, arm)
+
+
+Measuring: TypeAlias = Callable[[Policy, Question, ArmEvidence], Measured | Polled | None]
+
+
+def judge(
+    experiment: Experiment,
+    evidence: Evidence,
+    now_us: int,
+    patience: Patience,
+    measuring: Measuring = measured,
+) -> Judgement:
     """Return what this look says of every metric, and latch proofs if the look itself can be trusted."""
-    return judge_many((experiment,), evidence, now_us, patience)[0]
+    return judge_many((experiment,), evidence, now_us, patience, measuring)[0]
 
 
 def judge_many(
-    experiments: Sequence[Experiment], evidence: Evidence, now_us: int, patience: Patience
+    experiments: Sequence[Experiment],
+    evidence: Evidence,
+    now_us: int,
+    patience: Patience,
+    measuring: Measuring = measured,
 ) -> tuple[Judgement, ...]:
-    """Judge one look at each of many experiments of the same policy; evidence has them as leading axis."""
+    """Judge one look at each of many experiments of the same policy; evidence has them as leading axis.
+
+    `measuring` is nearly all the work, and depends on nothing but its arguments: who judges the same evidence
+    many thousand times may remember what it came to.
+    """
     if not experiments:
         return ()
     policy = experiments[0].policy
@@ -48,7 +72,7 @@ def judge_many(
         Answer(
             question,
             arm,
-            _measured(policy, question, evidence.arms[arm - 1]),
+            measuring(policy, question, evidence.arms[arm - 1]),
             is_asked,
             doubted,
             reasons.get(question.name),
@@ -94,12 +118,6 @@ def _judged(experiments: Sequence[Experiment]) -> list[BoolArray]:
     active = [one.active_arms for one in experiments]
     arms = range(1, experiments[0].policy.arms)
     return [np.array([arm in own for own in active], dtype=np.bool_) for arm in arms]
-
-
-def _measured(policy: Policy, question: Question, arm: ArmEvidence) -> Measured | Polled | None:
-    if question.metric is None:
-        return measure_fallback(policy, arm)
-    return measure(policy, question.metric, arm)
 
 
 def _columns(rows: Sequence[Row], replicates: int) -> list[tuple[Verdict, ...]]:

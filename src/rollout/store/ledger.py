@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from sqlalchemy import update
@@ -33,6 +34,8 @@ _BESIDE: Final = frozenset({"policy"})
 _CONTROLLER: Final = "controller"
 _NOBODY: Final = "rollout"
 """Who acts when nobody is named: the program itself."""
+POLICIES: Final = 2_000
+"""How many policies are kept as they were read; their runs share them."""
 
 
 class SqlLedger:
@@ -261,7 +264,7 @@ class SqlLedger:
         if known is not None and known.version == row.version:
             return known
         try:
-            policy = read(Policy, _policy(session, row.uid, row.revision))
+            policy = _read_policy(_policy(session, row.uid, row.revision))
             experiment = read(Experiment, row.state, policy=policy)
             last = None if row.entries == 0 else session.get_one(DecisionRow, (row.uid, row.entries))
             entry = None if last is None else _entry(last, _policy_of(session, last))
@@ -298,6 +301,12 @@ def _decided(entry: Entry) -> Act:
     decision, wish = entry.decision, entry.decision.wish
     who, why = (_CONTROLLER, decision.reason.meaning) if wish is None else (wish.who, wish.why)
     return Act(entry.at_us, who, None, None, decision.action.value, entry.policy.name, why)
+
+
+@lru_cache(maxsize=POLICIES)
+def _read_policy(text: str) -> Policy:
+    """Return a policy: every look at a run reads its text again, which only a revision changes."""
+    return read(Policy, text)
 
 
 def _entries(seen: Standing) -> int:
@@ -348,7 +357,7 @@ def _policy_of(session: Session, row: DecisionRow) -> Policy:
         )
         written_down = session.exec(amended.limit(1)).one()
     try:
-        return read(Policy, written_down)
+        return _read_policy(written_down)
     except Unreadable as error:
         raise _unreadable(f"{row.uid}, revision {row.revision}", error) from None
 
