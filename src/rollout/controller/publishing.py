@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import threading
+from typing import Final
 
 from rollout.controller.noting import Noting
 from rollout.domain.assignment import Placement
-from rollout.domain.experiment import Phase, placement_of
+from rollout.domain.experiment import Experiment, Phase, placement_of
 from rollout.errors import Problem, Retry, Stop
 from rollout.ports import Ledger, Published, Standing, Traffic, Unread
+
+FRESH_US: Final = 500_000
+"""So long one publication stands for every run that it published as recorded: with many runs many ticks ask
+at once, and each publication is of all runs."""
 
 
 class Publishing:
@@ -18,6 +23,8 @@ class Publishing:
         self._ledger, self._traffic = ledger, traffic
         self._turn = threading.Lock()
         self._last: Published | None = None
+        self._last_us = 0
+        self._last_problems: tuple[Exception, ...] = ()
         self._placed: dict[str, Placement | None] = {}
         """What was derived last of each run: it stays as it is while the run cannot be read."""
 
@@ -25,21 +32,42 @@ class Publishing:
         """Return whether one policy's split was live everywhere, or None before the first publication."""
         return None if self._last is None else self._last.confirms(name)
 
-    def publish(self, name: str, problems: list[Exception]) -> bool:
-        """Publish what is recorded of all runs, and return whether one policy's split is live everywhere."""
-        # Read inside the turn: what is published last is then never older than what was recorded first.
+    def publish(self, experiment: Experiment, now_us: int, problems: list[Exception]) -> bool:
+        """Have all runs published as recorded, and return whether this one's split is live everywhere."""
         with self._turn, Noting(problems):
-            published = Published(is_live=False)
-            try:
-                wanted, kept = self._wanted(problems)
-                published = self._traffic.publish(wanted, kept=kept)
-            finally:
-                self._last = published
-            if published.confirms(name):
+            # Asked inside the turn: who waited for a publication that had this run in it needs no other.
+            if not self._stands(experiment, now_us):
+                self._publish_all(now_us)
+            problems += self._last_problems
+            published = self._last or Published(is_live=False)
+            if published.confirms(experiment.policy.name):
                 return True
             what = published.refusal or "not every proxy confirms the recorded split"
             raise Retry(Problem("traffic", what, "it is published again; see the proxies' own logs"))
         return False
+
+    def _stands(self, experiment: Experiment, now_us: int) -> bool:
+        """Return whether the last publication had this run as it is recorded, and is a moment old at most."""
+        is_fresh = self._last is not None and abs(now_us - self._last_us) < FRESH_US
+        return (
+            is_fresh
+            and experiment.uid in self._placed
+            and self._placed[experiment.uid] == _placement(experiment)
+        )
+
+    def _publish_all(self, now_us: int) -> None:
+        """Publish every run; read now, so that what is published last is no older than what was recorded."""
+        published, problems = Published(is_live=False), list[Exception]()
+        try:
+            wanted, kept = self._wanted(problems)
+            published = self._traffic.publish(wanted, kept=kept)
+        except Exception:
+            self._last_us = now_us - FRESH_US
+            raise
+        else:
+            self._last_us = now_us
+        finally:
+            self._last, self._last_problems = published, tuple(problems)
 
     def _wanted(self, problems: list[Exception]) -> tuple[tuple[Placement, ...], frozenset[str]]:
         """Return every route, and whose route stays as it is because nobody here knows what it was."""
@@ -48,8 +76,12 @@ class Publishing:
         problems += [Stop(one.problem) for one in unread]
         kept = frozenset(one.name for one in unread if one.uid not in self._placed)
         runs = [one.experiment for one in served if isinstance(one, Standing)]
-        retired = Phase.RETIRED
-        self._placed |= {run.uid: None if run.phase is retired else placement_of(run) for run in runs}
+        self._placed |= {run.uid: _placement(run) for run in runs}
         uids = [one.uid if isinstance(one, Unread) else one.experiment.uid for one in served]
         routes = (self._placed.get(uid) for uid in uids)
         return tuple(route for route in routes if route is not None), kept
+
+
+def _placement(run: Experiment) -> Placement | None:
+    """Return what proxies should know of a run: of a retired one nothing."""
+    return None if run.phase is Phase.RETIRED else placement_of(run)

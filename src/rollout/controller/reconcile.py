@@ -125,7 +125,7 @@ class Reconciler:
             job = self._job_state(seen.experiment, now_us, problems)
             decision = decide(seen.experiment, look.judgement, job, now_us)
             if decision.reason is Reason.TRAFFIC_NOT_LIVE and self._publishing.confirms(name) is None:
-                look = self._asked_whether_live(name, look, problems)
+                look = self._asked_whether_live(seen.experiment, look, problems)
                 decision = decide(seen.experiment, look.judgement, job, now_us)
             standing = self._record(seen, look, decision, job, problems)
         if standing is None:
@@ -162,9 +162,9 @@ class Reconciler:
         mark = evidence.watermark_us
         return Look(now_us, judgement, None if mark is None else int(mark), evidence, observed.queries)
 
-    def _asked_whether_live(self, name: str, look: Look, problems: list[Exception]) -> Look:
+    def _asked_whether_live(self, experiment: Experiment, look: Look, problems: list[Exception]) -> Look:
         """Return a new process's first look, once it knows of the proxies: harm did not wait for them."""
-        is_live = self._publishing.publish(name, problems)
+        is_live = self._publishing.publish(experiment, look.at_us, problems)
         return replace(look, judgement=replace(look.judgement, traffic_is_live=is_live))
 
     def _job_state(self, experiment: Experiment, now_us: int, problems: list[Exception]) -> JobState | None:
@@ -241,7 +241,7 @@ class Reconciler:
 
     def _converge(self, experiment: Experiment, now_us: int, problems: list[Exception]) -> None:
         """Make the world agree with what is recorded: traffic of every run, then this run's action."""
-        is_live = self._publishing.publish(experiment.policy.name, problems)
+        is_live = self._publishing.publish(experiment, now_us, problems)
         self._passing(Point.AFTER_TRAFFIC, experiment)
         match purpose_of(experiment):
             case Purpose.PROMOTE:

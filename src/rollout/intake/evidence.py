@@ -37,6 +37,10 @@ from rollout.store.counts import Counts
 
 _PROXY: Final = (Kind.EXPOSURES.value,)
 _BOTH: Final = (Kind.EXPOSURES.value, Kind.OUTCOMES.value)
+WINDOW_PARTS: Final = 20
+AT_EACH_LOOK_US: Final = 1_000_000
+SLOWEST_US: Final = 15_000_000
+"""A quarter of what evidence may lag by default: asking more rarely would make it stale by itself."""
 LATE_US: Final = 10_000_000
 """After so long without the lake's answer people are told; until its marks are stale the last one counts."""
 
@@ -126,7 +130,16 @@ class RecordedEvidence:
             closed = self._closed.ask(experiment, marks, self._frozen(experiment), now_us)
             return replace(closed, gaps=self._records.gaps(experiment, now_us))
 
-        return self._beside.newest(experiment.uid, fits, ask, now_us)
+        return self._beside.newest(
+            experiment.uid, fits, ask, now_us, every_us=slow_pace_us(experiment.policy)
+        )
+
+
+def slow_pace_us(policy: Policy) -> int:
+    """Return how often closed units are asked for: a twentieth of the shortest window, if that is long."""
+    windows = [metric.window_s for metric in policy.metrics if metric.source is not Source.PROMETHEUS]
+    pace_us = int(min(windows, default=0.0) * 1e6 / WINDOW_PARTS)
+    return min(pace_us, SLOWEST_US) if pace_us > AT_EACH_LOOK_US else 0
 
 
 def _mark(experiment: Experiment, closed: Closed | None) -> int | None:

@@ -149,6 +149,8 @@ class SqlLedger:
                     basis_rows.keep(session, uid, entry, packed)
                 auditing.add(connection, _decided(entry), row)
                 enclose_decision(connection, seen.version + 1, experiment, entry)
+        # Whoever reads this version next need not build it again out of what was written.
+        self._read[uid] = Standing(experiment, seen.version + 1, entry or seen.last)
         return True
 
     def basis(self, uid: str, number: int) -> Basis | None:
