@@ -8,13 +8,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
+from rollout.errors import NotLeader, Problem
 from rollout.store.migrating import migrate
 from rollout.store.opened import Opened
 from rollout.store.postgres import USUAL, Limits, Postgres
 from rollout.store.sqlite import SqliteFile, SqliteMemory, clock_us
+
+_HOLDS: Final = "SELECT 1 FROM leadership WHERE name = 'control' AND term = :term AND until_us > {now}{share}"
 
 
 class Database:
@@ -24,9 +28,10 @@ class Database:
     may pass by itself, such as a server that is away, is raised as `Retry`.
     """
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: Opened, turn: threading.Lock | None = None, term: int | None = None) -> None:
         self._opened = opened
-        self._turn = threading.Lock()
+        self._turn = turn or threading.Lock()
+        self._term = term
 
     @property
     def where(self) -> str:
@@ -35,8 +40,18 @@ class Database:
 
     @property
     def is_writer(self) -> bool:
-        """Whether nobody else writes here, so that what was read stays true."""
-        return self._opened.is_alone
+        """Whether nobody else writes here, so that what was read stays true: by a lock, or by a lease."""
+        return self._opened.is_alone or self._term is not None
+
+    @property
+    def now_sql(self) -> str:
+        """The database's clock in microseconds, as it is written in a statement."""
+        return self._opened.now_sql
+
+    @property
+    def lock_sql(self) -> str:
+        """What a statement ends with that keeps out whoever has checked a row's key, until they are done."""
+        return self._opened.lock_sql
 
     @classmethod
     def writer(cls, address: Path | str, *, limits: Limits = USUAL) -> Database:
@@ -70,7 +85,11 @@ class Database:
     def beside(self) -> Database:
         """Return another user of the same connections, with a lease of its own."""
         self._opened.users += 1
-        return Database(self._opened)
+        return Database(self._opened, self._turn)
+
+    def fenced(self, term: int) -> Database:
+        """Return the same for whoever leads: it writes nothing once that term is over."""
+        return Database(self._opened, self._turn, term)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -81,15 +100,31 @@ class Database:
             raise self._opened.not_now("another transaction takes too long")
         try:
             with self._opened.translated(), self._opened.writing() as connection:
+                if self._term is not None:
+                    self._check(connection, self._term)
                 yield connection
         finally:
             self._turn.release()
+
+    @contextmanager
+    def aside(self) -> Iterator[Connection]:
+        """Yield a short transaction about who writes: it waits for none of those which write."""
+        with self._opened.translated(), self._opened.aside() as connection:
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Yield one consistent view; it never waits for the writer, nor the writer for it."""
         with self._opened.translated(), self._opened.reading() as connection:
             yield connection
+
+    def _check(self, connection: Connection, term: int) -> None:
+        """Refuse to write unless this term goes on, and have it go on until the transaction ends."""
+        asked = _HOLDS.format(now=self.now_sql, share=self._opened.share_sql)
+        if connection.execute(text(asked), {"term": term}).first() is None:
+            what = f"term {term} of this control plane is over, so it writes nothing"
+            remedy = "ask the one that leads now; this one stands by"
+            raise NotLeader(Problem(f"control database {self.where}", what, remedy))
 
     def close(self) -> None:
         """Let go of it, and of the right to write."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import ClassVar, Final
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +18,13 @@ NOT_NOW: Final = "it is asked again by itself"
 
 class Opened(ABC):
     """One opened database of one kind."""
+
+    now_sql: ClassVar[str]
+    """Its clock in microseconds."""
+    share_sql: ClassVar[str] = ""
+    """What keeps a row's key as it is until the transaction ends, and lets others change the rest of it."""
+    lock_sql: ClassVar[str] = ""
+    """What waits for all of those."""
 
     def __init__(self, engine: Engine, where: str, *, can_write: bool) -> None:
         self.engine = engine

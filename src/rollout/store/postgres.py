@@ -60,6 +60,10 @@ class Bounded(psycopg.Connection[Any]):
 class Postgres(Opened):
     """One database of a PostgreSQL server."""
 
+    # Not the time at which the transaction began: it may have waited since.
+    now_sql = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+    share_sql = " FOR KEY SHARE"
+    lock_sql = " FOR UPDATE"
     _passing: ClassVar[Mapping[type[Exception], str]] = {
         psycopg.errors.QueryCanceled: "it takes too long to answer",
         psycopg.errors.LockNotAvailable: "another transaction takes too long",
@@ -71,7 +75,7 @@ class Postgres(Opened):
         psycopg.errors.TooManyConnections: "it has no connection to spare",
         psycopg.errors.InvalidCatalogName: "there is no such database",
         psycopg.InterfaceError: "the connection was lost",
-        psycopg.OperationalError: "it cannot be reached",
+        psycopg.OperationalError: "it cannot be reached, or has closed the connection",
     }
 
     def __init__(self, address: str, *, can_write: bool, limits: Limits) -> None:

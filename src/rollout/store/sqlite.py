@@ -40,6 +40,8 @@ def clock_us() -> int:
 class SqliteFile(Opened):
     """A file; whoever holds its lock is the only process that may write."""
 
+    now_sql = "rollout_now_us()"
+
     def __init__(self, file: Path, *, can_write: bool) -> None:
         self._lock = _take_lock(file) if can_write else None
         address = f"sqlite:///{file}" if can_write else f"sqlite:///file:{file}?mode=ro&uri=true"
@@ -80,6 +82,8 @@ class SqliteFile(Opened):
 
 class SqliteMemory(Opened):
     """Memory of this process behind one connection: a read inside a transaction sees what that has done."""
+
+    now_sql = "rollout_now_us()"
 
     def __init__(self, held: sqlite3.Connection, now_us: Callable[[], int]) -> None:
         engine = _engine("sqlite://", begin="BEGIN IMMEDIATE", held=held, now_us=now_us)
