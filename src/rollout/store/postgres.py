@@ -20,6 +20,10 @@ DRIVER: Final = "postgresql+psycopg"
 # One number for this program's writers; advisory locks are kept apart by database.
 _TURN: Final = 0x726F6C6C6F7574
 _ENTER: Final = text("SELECT pg_advisory_xact_lock(:turn)")
+# A node deletes what was acknowledged: whatever the server's habit, a commit of ours has reached its disk.
+_DURABLE: Final = (
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+)
 _UNBOUNDED: Final = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 Value = TypeVar("Value")
 
@@ -30,7 +34,9 @@ class Limits:
 
     connect_s: int = 3
     statement_s: float = 10.0
-    """One statement; the server ends it, and when that does not answer, this side does two seconds later."""
+    """One statement; the server ends it."""
+    grace_s: float = 2.0
+    """So much later this side ends it, when the server does not answer at all."""
     lock_s: float = 8.0
     """Another transaction's turn; and that of a thread of this process."""
     idle_s: float = 8.0
@@ -85,7 +91,13 @@ class Postgres(Opened):
 
         def connect() -> DBAPIConnection:
             opened = Bounded.connect(**arguments)
-            opened.bound_s = limits.statement_s + 2
+            opened.bound_s = limits.statement_s + limits.grace_s
+            try:
+                with opened.transaction():
+                    opened.execute(_DURABLE)
+            except BaseException:
+                opened.close()
+                raise
             return cast("DBAPIConnection", opened)
 
         engine = create_engine(
