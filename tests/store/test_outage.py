@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -93,7 +94,8 @@ def check_goes_on(away: Away) -> None:
     assert away.counts.add(TOLD, Digest(), NOW_US) == TOLD.end
     assert away.leadership.stand() is not None
     assert away.ledger.verify().found == 0
-    # A server that was frozen notices late who has hung up.
+    # A server that was frozen notices late who has hung up; an attempt to connect ends with its error.
+    gc.collect()
     waits(lambda: away.server.connections(away.name) <= HURRIED.connections)
 
 
