@@ -84,7 +84,11 @@ class Jobs(Protocol):
         """Return what is known of a name, or None when it was never started."""
 
     def stop(self, name: str) -> None:
-        """Have the action of that name end within a minute, by force if need be, if it runs."""
+        """Have the action of that name end within a minute, by force if need be, if it runs.
+
+        One that was not started before is never started afterwards: whoever decided to start it may have been
+        held up, and must find that it is too late. Its state is then that of one that failed.
+        """
 
 
 class Ledger(Protocol):

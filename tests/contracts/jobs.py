@@ -49,9 +49,14 @@ class JobsContract:
         jobs.start(NAME, LocalCommand(("false",)), {})
         assert await_end(jobs) is JobState.SUCCEEDED
 
-    def test_stopping_what_does_not_run_changes_nothing(self, jobs: Jobs) -> None:
-        jobs.stop(NAME)
-        assert jobs.state(NAME) is None
+    def test_what_was_stopped_before_it_began_never_begins(self, jobs: Jobs) -> None:
+        for _ in range(2):
+            jobs.stop(NAME)
+            assert jobs.state(NAME) is JobState.FAILED
+        jobs.start(NAME, LocalCommand(("true",)), {})
+        assert jobs.state(NAME) is JobState.FAILED
+
+    def test_stopping_what_has_ended_changes_nothing(self, jobs: Jobs) -> None:
         jobs.start(NAME, LocalCommand(("true",)), {})
         assert await_end(jobs) is JobState.SUCCEEDED
         jobs.stop(NAME)

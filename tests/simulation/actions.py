@@ -59,7 +59,9 @@ class SimulatedJobs:
         return JobState.RUNNING if self._now_s() < job.ends_s else job.ends_as
 
     def stop(self, name: str) -> None:
-        """Have an action end, soon if it obeys."""
+        """Have an action end, soon if it obeys; one that was not begun never will be."""
+        if name not in self.jobs:
+            self.jobs[name] = Job(self._now_s(), self._now_s(), JobState.FAILED)
         if self.state(name) is not JobState.RUNNING:
             return
         job, now_s = self.jobs[name], self._now_s()

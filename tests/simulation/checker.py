@@ -110,9 +110,10 @@ class Checker:
         )
         run = self.runs[variables["ROLLOUT_UID"]].experiment
         if variables["ROLLOUT_ACTION"] == Purpose.PROMOTE:
-            require(
-                run.phase is Phase.PROMOTING, "nothing is promoted after it was given up", name, run.phase
-            )
+            # Whoever was held up may begin it late: it is ended then, and what takes it back comes after it.
+            is_early = run.phase is Phase.ROLLING_BACK and job_name(run, Purpose.ROLLBACK) not in self.begun
+            is_wanted = run.phase is Phase.PROMOTING or is_early
+            require(is_wanted, "nothing is promoted after it was taken back", name, run.phase)
             return
         other = job_name(run, Purpose.PROMOTE)
         waited_s = self.now_s() - self.rolling_back_since_s[run.uid]

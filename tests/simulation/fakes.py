@@ -129,7 +129,8 @@ class MemoryJobs:
         return self._states.get(name)
 
     def stop(self, name: str) -> None:
-        if self._states.get(name) is JobState.RUNNING and not self.outlives_stops:
+        is_running = self._states.get(name) is JobState.RUNNING
+        if name not in self._states or (is_running and not self.outlives_stops):
             self._states[name] = JobState.FAILED
 
     def end(self, name: str, state: JobState) -> None:

@@ -23,6 +23,9 @@ START_WITHIN_S: Final = 30.0
 KILL_AFTER_S: Final = 10.0
 PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ")
 """What an action gets of our own environment; everything else stays here, secrets above all."""
+_NOBODY: Final = {"pid": 0, "birth": None}
+"""Who carries out what was stopped before it began."""
+_NEVER_BEGUN: Final = -1
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 
 
@@ -98,11 +101,15 @@ class LocalCommands:
         return JobState.SUCCEEDED if ended == Ended(0, supervise.BY_ITSELF) else JobState.FAILED
 
     def stop(self, name: str) -> None:
-        """Have the action end: asked first, by force when it does not."""
+        """Have the action end: asked first, by force when it does not; what never began never will."""
         folder = self._of(name)
-        if not (folder / supervise.BEGUN).exists() or (folder / supervise.ENDED).exists():
-            return
-        (folder / supervise.STOP).touch()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if supervise.claim(folder / supervise.BEGUN, _NOBODY):
+            supervise.put(
+                folder / supervise.ENDED, {"code": _NEVER_BEGUN, "cause": "stopped before it began"}
+            )
+        elif not (folder / supervise.ENDED).exists():
+            (folder / supervise.STOP).touch()
 
     def ended(self, name: str) -> Ended | None:
         """Return how an action ended, or None while it runs or when nobody was left to see it."""

@@ -183,9 +183,17 @@ class Reconciler:
         return JobState.RUNNING
 
     def _promotes_still(self, experiment: Experiment, now_us: int, problems: list[Exception]) -> bool:
-        """Return whether a promote action runs: a rollback waits for its end, but not more than a minute."""
+        """Return whether a promote action runs, or may begin yet; a rollback waits, at most a minute.
+
+        Whoever decided to promote may have been held up before it began the action: until that name has been
+        stopped, nobody knows that it never will.
+        """
+        if experiment.winner is None:
+            return False
         with Noting(problems):
-            if self._world.jobs.state(job_name(experiment, Purpose.PROMOTE)) is not JobState.RUNNING:
+            state = self._world.jobs.state(job_name(experiment, Purpose.PROMOTE))
+            is_none = state is None and action_for(experiment, Purpose.PROMOTE) is None
+            if is_none or state not in {None, JobState.RUNNING}:
                 return False
         since_us = min(self._stopping_since_us.get(experiment.uid, now_us), now_us)
         self._stopping_since_us[experiment.uid] = since_us
@@ -247,8 +255,9 @@ class Reconciler:
             case Purpose.PROMOTE:
                 self._start(experiment, Purpose.PROMOTE, problems)
             case Purpose.ROLLBACK:
-                if self._zero_has_settled(experiment.uid, now_us, problems, is_live=is_live):
-                    self._roll_back(experiment, now_us, problems)
+                has_ended = self._has_stopped_promoting(experiment, now_us, problems)
+                if self._zero_has_settled(experiment.uid, now_us, problems, is_live=is_live) and has_ended:
+                    self._start(experiment, Purpose.ROLLBACK, problems)
             case None:
                 self._zero_since_us.pop(experiment.uid, None)
                 self._zero_settled.discard(experiment.uid)
@@ -268,14 +277,13 @@ class Reconciler:
         self._zero_settled.add(uid)
         return True
 
-    def _roll_back(self, experiment: Experiment, now_us: int, problems: list[Exception]) -> None:
-        """Start the rollback's action once no promote action runs."""
-        if self._promotes_still(experiment, now_us, problems):
-            with Noting(problems):
-                self._world.jobs.stop(job_name(experiment, Purpose.PROMOTE))
-            if self._promotes_still(experiment, now_us, problems):
-                return
-        self._start(experiment, Purpose.ROLLBACK, problems)
+    def _has_stopped_promoting(self, experiment: Experiment, now_us: int, problems: list[Exception]) -> bool:
+        """Have a promote action end, and return whether the rollback's may begin as far as that one goes."""
+        if not self._promotes_still(experiment, now_us, problems):
+            return True
+        with Noting(problems):
+            self._world.jobs.stop(job_name(experiment, Purpose.PROMOTE))
+        return not self._promotes_still(experiment, now_us, problems)
 
     def _start(self, experiment: Experiment, purpose: Purpose, problems: list[Exception]) -> None:
         """Start an action by its name; a name that was started before is left as it is."""
