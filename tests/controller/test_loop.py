@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import defaultdict
@@ -11,6 +12,7 @@ from itertools import pairwise
 
 import pytest
 
+from rollout.controller.figures import BOUNDS_S
 from rollout.controller.loop import Clock, Loop
 from rollout.controller.pace import Pace
 from rollout.controller.reconcile import Tick
@@ -18,6 +20,7 @@ from rollout.controller.workers import Threads
 from rollout.domain.experiment import ENDED, Phase
 from rollout.domain.wish import Wish
 from rollout.errors import Problem, Retry, Stop
+from rollout.intake.beside import Beside
 from rollout.ports import Standing, Unread
 from tests.domain.examples import POLICY
 from tests.domain.scenes import EXPERIMENT, NOW_US
@@ -266,6 +269,73 @@ def test_in_real_threads_a_run_that_hangs_delays_nobody_and_the_loop_stops() -> 
     count = dict(ticks)
     time.sleep(0.05)
     assert dict(ticks) == count
+
+
+def test_a_loop_says_what_its_looks_cost_and_how_late_they_are() -> None:
+    house = House()
+
+    def slow() -> Tick:
+        house.now_s += 0.3
+        return done(1, LOST)
+
+    house.add("slow", slow)
+    second = house.add("well")
+    house.live(until_s=0.5)
+    figures = house.loop.figures()
+    assert (figures.ticks, figures.failures, figures.runs, figures.refused) == (2, 1, 2, 0)
+    classes = dict(zip((*BOUNDS_S, math.inf), figures.seconds.counts, strict=True))
+    assert {end: number for end, number in classes.items() if number} == {0.005: 1, 0.5: 1}
+    assert figures.seconds.total_s == pytest.approx(0.3)
+    assert figures.lag.total_s == pytest.approx(0.3), "the second one waited for the first, inline"
+    assert (figures.running, figures.due, figures.oldest_due_s) == (0, 0, 0.0)
+    house.now_s = 4.0
+    figures = house.loop.figures()
+    assert figures.due == 2
+    assert figures.oldest_due_s == pytest.approx(2.7)
+    assert house.at_s[second] == [0.3]
+
+
+def test_looks_that_hang_are_named_in_figures_with_what_they_keep_waiting() -> None:
+    class Full(Inline):
+        def begin(self, _name: str, _task: Callable[[], None]) -> bool:
+            return False
+
+    ledger, now_s = MemoryLedger(), [0.0]
+    ledger.start(POLICY, NOW_US)
+    clock = Clock(lambda: now_s[0], lambda: NOW_US)
+    loop = Loop(ledger, lambda _uid, _now_us: done(), pace=PACE, clock=clock, workers=Full())
+    for now_s[0] in (0.0, 1.5, 2.5, 3.5):
+        loop.turn()
+    figures = loop.figures()
+    assert (figures.refused, figures.ticks, figures.due) == (4, 0, 1)
+    assert figures.oldest_due_s == 3.5, "being put off does not make it due anew"
+
+
+def test_a_source_that_never_answers_keeps_none_of_a_thousand_runs_from_being_looked_at() -> None:
+    ledger, hang = MemoryLedger(), threading.Event()
+    uids = [ledger.start(replace(POLICY, name=f"p{n}"), NOW_US).experiment.uid for n in range(1_000)]
+    beside = Beside[None](Threads(), wait_s=0.05)
+    looked_at: defaultdict[str, int] = defaultdict(int)
+
+    def never() -> None:
+        hang.wait(60)
+
+    def tick(uid: str, _now_us: int) -> Tick:
+        beside.newest(uid, None, never, NOW_US)
+        looked_at[uid] += 1
+        return done()
+
+    loop = Loop(ledger, tick, pace=Pace(interval_s=0.2))
+    thread = threading.Thread(target=loop.run)
+    thread.start()
+    deadline = time.monotonic() + 60
+    while min((looked_at[uid] for uid in uids), default=0) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    loop.stop()
+    hang.set()
+    thread.join(30)
+    assert min(looked_at[uid] for uid in uids) >= 2
+    assert loop.figures().ticks >= 2_000
 
 
 def test_workers_refuse_what_is_over_their_limit() -> None:

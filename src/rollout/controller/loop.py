@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from rollout.controller.figures import Counted, Figures
 from rollout.controller.pace import Pace
 from rollout.controller.reconcile import Tick
 from rollout.controller.workers import Threads, Workers
@@ -43,6 +44,10 @@ class _Due:
     is_urgent: bool = False
     """Whether evidence came while the present look was under way."""
     said: str = ""
+    began_s: float = 0.0
+    """When the present look began."""
+    refused_s: float | None = None
+    """Since when it has been due and found no room."""
 
 
 class Loop:
@@ -65,6 +70,7 @@ class Loop:
         self._queue: dict[str, _Due] = {}
         self._discover_at_s = clock.steady_s()
         self._unread = 0
+        self._counted = Counted()
         self._named: frozenset[str] = frozenset()
         self._changed, self._stopping = threading.Event(), threading.Event()
 
@@ -94,6 +100,19 @@ class Loop:
                     one.is_urgent = one.is_busy
                     one.at_s = min(one.at_s, one.soonest_s)
         self._changed.set()
+
+    def figures(self) -> Figures:
+        """Return how the loop fares; asking takes nothing from it."""
+        with self._turn:
+            now_s = self._clock.steady_s()
+            runs = self._queue.values()
+            due_s = [now_s - _due_since_s(one) for one in runs if not one.is_busy]
+            return self._counted.figures(
+                [now_s - one.began_s for one in runs if one.is_busy],
+                [seconds for seconds in due_s if seconds >= 0],
+                runs=len(self._queue),
+                ledger_failures=self._unread,
+            )
 
     def turn(self) -> float:
         """Begin every tick that is due, and return how many seconds to wait for the next."""
@@ -145,11 +164,16 @@ class Loop:
 
     def _begin(self, uid: str) -> None:
         with self._turn:
-            self._queue[uid].is_busy, self._queue[uid].is_urgent = True, False
-        if not self._workers.begin(f"tick-{uid}", lambda: self._carry_out(uid)):
+            one, now_s = self._queue[uid], self._clock.steady_s()
+            due_s, one.began_s = _due_since_s(one), now_s
+            one.is_busy, one.is_urgent = True, False
+        if self._workers.begin(f"tick-{uid}", lambda: self._carry_out(uid)):
             with self._turn:
-                one = self._queue[uid]
-                one.is_busy, one.at_s = False, self._clock.steady_s() + self._pace.interval_s
+                self._counted.began(now_s - due_s)
+            return
+        with self._turn:
+            self._counted.refused += 1
+            one.is_busy, one.refused_s, one.at_s = False, due_s, now_s + self._pace.interval_s
 
     def _carry_out(self, uid: str) -> None:
         """Tick one run, and put it back into the queue whatever came of it."""
@@ -162,10 +186,11 @@ class Loop:
             problems = (error,)
         with self._turn:
             one = self._queue[uid]
-            one.is_busy = False
+            one.is_busy, one.refused_s = False, None
             one.failures = one.failures + 1 if problems else 0
             pause_s = self._pause_s(tick, one.failures)
             now_s = self._clock.steady_s()
+            self._counted.ended(now_s - one.began_s, is_well=not problems)
             one.at_s = now_s + self._pace.spread(pause_s, self._chance())
             one.soonest_s = min(now_s + self._pace.shortest_after(pause_s), one.at_s)
             if one.is_urgent:
@@ -182,6 +207,11 @@ class Loop:
         if tick is not None:
             return self._pace.after(tick, failures)
         return self._pace.after_failures(failures) if failures else self._pace.interval_s
+
+
+def _due_since_s(one: _Due) -> float:
+    """Return since when a run has been due: being put off because no worker is free does not count anew."""
+    return one.at_s if one.refused_s is None else one.refused_s
 
 
 def _say(uid: str, problems: tuple[Exception, ...]) -> None:
