@@ -133,6 +133,8 @@ class Life:
     def _unfinished(self, run: Experiment) -> str | None:
         if run.wish is not None:
             return f"{run.wish.kind} is not answered"
+        if run.rollback_wish is not None and run.phase in ON_TRIAL | {Phase.WATCHING}:
+            return "a rollback is asked for"
         if run.phase in ENDED or (run.phase is Phase.ACTION_FAILED and run.rollback_failed):
             return None
         kinds = self.truth.kinds(run, self.timeline.now_s)
@@ -155,7 +157,8 @@ class Life:
             require(
                 found == (standing if is_served else None), "the ledger holds what was recorded last", uid
             )
-        require(not ledger.verify(), "the audit holds together", ledger.verify())
+        tampered = ledger.verify()
+        require(not tampered, "the audit holds together", tampered)
         if self.seed % REPLAYED == 0:
             for uid in checker.runs:
                 wrong = [one for one in replayed(ledger, uid) if one.differences or one.trifles]
