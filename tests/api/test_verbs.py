@@ -162,7 +162,7 @@ def test_what_the_policy_would_do_itself_needs_no_override_and_never_becomes_one
 def test_a_wish_that_is_soon_answered_keeps_its_turn_and_one_that_waits_gives_way(asking: Asking) -> None:
     asking.ask("pause")
     response = asking.ask("stop")
-    assert "anna asked to pause" in problem(response, 503)["what"]
+    assert "anna asked to pause" in problem(response, 409)["what"]
     assert response.headers["retry-after"] == "1"
     asking.move(wish=None)
     asking.ask("advance", override=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
 from rollout import __version__
+from rollout.api.document import described
 from rollout.api.problems import install
 from rollout.api.repeats import Repeats
 
@@ -37,6 +39,7 @@ def create_app(
         redoc_url=None,
     )
     app.state.repeats = repeats
+    whole = cache(lambda: described(app.openapi()))
 
     @app.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:
@@ -44,7 +47,7 @@ def create_app(
 
     @app.get("/openapi.json", tags=["health"])
     def document() -> dict[str, Any]:
-        return app.openapi()
+        return whole()
 
     install(app)
     for router in routers:

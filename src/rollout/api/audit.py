@@ -60,7 +60,7 @@ def audit_router(audited: Audited, allowed: Callable[[Request], object]) -> APIR
 def _verified(audited: Audited, known: Head | None, turn: threading.Lock) -> VerifiedAnswer:
     if not turn.acquire(blocking=False):
         problem = Problem("/v1/audit/verify", "another check is under way", "ask again when it has ended")
-        raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, problem, retry_after_s=5)
+        raise Refusal(HTTPStatus.CONFLICT, problem, retry_after_s=5)
     try:
         found = audited.verify(known=known)
     finally:

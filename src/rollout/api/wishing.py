@@ -102,7 +102,7 @@ class Wishing:
             raise Refusal(HTTPStatus.CONFLICT, unfit(run, wish))
         # What waits for proof, hours or proxies may wait long, and gives way; anything else is answered soon.
         if run.wish is not None and run.wish.kind not in OVERRIDABLE:
-            raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, awaited(run, run.wish), retry_after_s=1)
+            raise Refusal(HTTPStatus.CONFLICT, awaited(run, run.wish), retry_after_s=1)
         if wish.kind in OVERRIDABLE and not wish.overrules:
             self._refuse_unproven(run, wish)
         return replace(run, wish=wish)

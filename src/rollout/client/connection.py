@@ -123,7 +123,7 @@ class Connection:
                     raise self._failed(error) from None
                 wanted_s = pause_s
             else:
-                if left == 0 or reply.status not in WORTH_ANOTHER_TRY:
+                if left == 0 or not _may_change(reply):
                     return reply
                 wanted_s = _asked_pause(reply, pause_s)
             self._sleep(min(wanted_s, self._patience.longest_pause_s))
@@ -249,6 +249,12 @@ def is_loopback(url: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _may_change(reply: Reply) -> bool:
+    """Return whether the same request may fare better soon: a conflict says so by `Retry-After`."""
+    is_passing = reply.status == httpx.codes.CONFLICT and reply.retry_after is not None
+    return is_passing or reply.status in WORTH_ANOTHER_TRY
 
 
 def _asked_pause(reply: Reply, pause_s: float) -> float:
