@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prometheus test quick check lint format-check ruff types floors format demo bench calibrate nulls simulation faults chaos fuzz peers docs lock clean
+.PHONY: help setup prometheus test quick check lint format-check ruff types floors format demo bench calibrate nulls simulation faults chaos fuzz security peers docs lock clean
 
 help: ## List what can be run (this text)
 	@echo "Usage: make TARGET [PYTHON=python3.12] [ARGS=\"…\"]"
@@ -69,6 +69,9 @@ faults: setup ## Break everything ten times while users call: no request fails, 
 
 chaos: setup ## Break everything a hundred times, in about an hour
 	@$(PY) -m tests.faults --times 100 $(ARGS)
+
+security: setup ## Send many more generated requests to every route of the API, in about ten minutes
+	@ROLLOUT_SECURITY_EXAMPLES=$${EXAMPLES:-150} $(PY) -m pytest -n 0 tests/security/test_api.py tests/security/test_roles.py $(ARGS)
 
 fuzz: setup ## Lint 100,000 mutated policies: no crash, no hang, only clear sentences (ARGS="--first 7": others)
 	@$(PY) -m tests.policyfile.fuzz $(ARGS)

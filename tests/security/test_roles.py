@@ -13,7 +13,7 @@ from rollout.client.answers import PROBLEM
 from rollout.domain.access import Role
 from tests.api.whole import Whole, whole
 
-FILLED = {"name": "churn-v2", "node": "n-1", "kind": "exposures", "log": "log-1", "number": "1"}
+FILLED = {"name": "churn-v2", "node": "n-1", "kind": "exposures", "log": "ab" * 16, "number": "1"}
 NOTHING = ("none", "expired", "revoked", "malformed")
 EXPECTED = {
     "viewer": {"reads"},

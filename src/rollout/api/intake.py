@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from rollout.api.body import read_body
 from rollout.api.parsing import parsed
+from rollout.api.problems import NEITHER
 from rollout.domain.records import Run
 from rollout.intake.intake import Answer, Filed, Intake, OutOfTurn, Refused
 from rollout.lake import segments
@@ -67,7 +68,13 @@ def intake_router(
     """Return the routes of an intake, for whom `allowed` lets in; `forget` hears of nodes that sign off."""
     router = APIRouter(prefix="/v1", dependencies=[Depends(allowed)], tags=["intake"])
 
-    @router.post("/segments/{kind}/{node}/{log}")
+    @router.post(
+        "/segments/{kind}/{node}/{log}",
+        responses={
+            409: {"description": "It does not follow what is filed.", "content": NEITHER},
+            422: {"description": "It cannot be read.", "content": NEITHER},
+        },
+    )
     async def accept(
         request: Request, kind: Kind, node: NodeName, log: LogName, cut: Annotated[Cut, Query()]
     ) -> JSONResponse:

@@ -15,8 +15,9 @@ from fastapi.responses import JSONResponse
 from rollout.agent.spool import Spool, SpoolBroken, SpoolFull
 from rollout.api.allowance import Allowance
 from rollout.api.body import Room, read_packed
+from rollout.api.problems import NEITHER
 from rollout.api.told import Checker, Remembered
-from rollout.client.outcomes import WantedAnswer
+from rollout.client.outcomes import ToldAnswer, WantedAnswer
 from rollout.lake.outcomes import Outcome, spooled
 from rollout.lake.units import UnitHash
 
@@ -62,7 +63,12 @@ def outcomes_router(door: Door, application: Callable[[Request], str]) -> APIRou
     """Return the route of outcomes; `application` names who asks, or refuses."""
     router = APIRouter(prefix="/v1", tags=["outcomes"])
 
-    @router.post("/outcomes", status_code=HTTPStatus.ACCEPTED)
+    @router.post(
+        "/outcomes",
+        status_code=HTTPStatus.ACCEPTED,
+        response_model=ToldAnswer,
+        responses={422: {"description": "None of them is taken.", "content": NEITHER}},
+    )
     async def accept(request: Request) -> JSONResponse:
         name = application(request)
         _admit(door.allowance, name)

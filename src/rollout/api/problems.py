@@ -17,6 +17,8 @@ from rollout.errors import Problem, RequestRefused, RolloutError, printable
 from rollout.logs import get
 
 MAXIMUM_PROBLEMS: Final = 100
+NEITHER: Final[dict[str, dict[str, object]]] = {"application/json": {}, PROBLEM: {}}
+"""What a refusal is written as where a program may want more than a sentence."""
 MAXIMUM_SHOWN_CHARACTERS: Final = 500
 
 
