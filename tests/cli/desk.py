@@ -8,6 +8,7 @@ import os
 import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from rollout.cli.run import run as run_here
 from rollout.controller.sights import Sight
@@ -44,9 +45,19 @@ class Said:
     err: str
 
 
-def say(desk: Desk, *arguments: str, **changes: str) -> Said:
+class Place(Protocol):
+    """Where a command runs: a folder, and the settings that name a control plane."""
+
+    @property
+    def home(self) -> Path: ...
+
+    @property
+    def settings(self) -> dict[str, str]: ...
+
+
+def say(desk: Place, *arguments: str, **changes: str) -> Said:
     """Run the command in this process: faster than `Desk.type`, and without a terminal."""
-    variables = environment(desk.home, **desk.settings, **changes)
+    variables = environment(desk.home, **(desk.settings | changes))
     before = dict(os.environ)
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     os.environ.clear()
