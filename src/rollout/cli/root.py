@@ -29,6 +29,7 @@ VERBS: Mapping[str, str] = {
     "plan": "rollout.cli.plan",
     "promote": "rollout.cli.advance:promote",
     "proxy": "rollout.cli.proxy",
+    "replay": "rollout.cli.replay",
     "report": "rollout.cli.report",
     "resume": "rollout.cli.pause:resume",
     "retire": "rollout.cli.ending:retire",
