@@ -1,5 +1,6 @@
 """`rollout status`: where runs stand, once or watched: what was decided, and how far each proof has come."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -13,9 +14,12 @@ from rollout.errors import printable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rollout.client.answers import ExperimentAnswer
+    from rollout.client.answers import EntryAnswer, ExperimentAnswer
     from rollout.client.control_plane import ControlPlane
     from rollout.settings.settings import Color
+
+SHOWN = 5
+"""How many decisions a live view begins with."""
 
 
 @click.command(
@@ -37,6 +41,9 @@ def verb(invocation: Invocation, name: str | None, output: str | None, *, watch:
     """Show where experiments stand.
 
     PROOF is complete at 100% and then may promote; HARM rolls back at 100%. Times are UTC.
+
+    A live view asks once a second, fits the terminal, and waits for a control plane that is away. Ctrl-C
+    leaves it, with exit code 130.
     """
     from rollout.cli.control import control_plane
 
@@ -47,7 +54,14 @@ def verb(invocation: Invocation, name: str | None, output: str | None, *, watch:
         if watch:
             from rollout.cli.watch import has_ended, keep_looking
 
-            keep_looking(look, settings.color, as_json=as_json, until=None if name is None else has_ended)
+            keep_looking(
+                look,
+                settings.color,
+                as_json=as_json,
+                until=None if name is None else has_ended,
+                nodes=control.nodes,
+                past=None if name is None else partial(_past, control),
+            )
         elif as_json:
             runs = [run.model_dump(mode="json") for run in look()]
             print_json(runs[0] if name is not None else {"experiments": runs})
@@ -60,6 +74,12 @@ def verb(invocation: Invocation, name: str | None, output: str | None, *, watch:
 def _look(control: "ControlPlane", name: str | None) -> "Callable[[], tuple[ExperimentAnswer, ...]]":
     """Return how to look once: at all experiments, or at the one named."""
     return control.experiments if name is None else lambda: (control.experiment(name),)
+
+
+def _past(control: "ControlPlane", run: "ExperimentAnswer") -> "tuple[EntryAnswer, ...]":
+    """Return a run's newest entries."""
+    newest = 0 if run.decision is None else run.decision.number
+    return control.history(run.name, after=max(newest - SHOWN, 0))
 
 
 def _overview(experiments: "tuple[ExperimentAnswer, ...]", color: "Color") -> None:

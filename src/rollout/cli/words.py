@@ -192,11 +192,11 @@ def percent(part: float) -> str:
     return f"{int(part * 100)}%"
 
 
-def bar(part: float, *, plain: bool) -> str:
-    """Draw a part of a whole as a bar of twelve cells."""
+def bar(part: float, *, plain: bool, cells: int = BAR_CELLS) -> str:
+    """Draw a part of a whole as a bar of so many cells; it is never full before the whole is there."""
     full, empty = ("#", "-") if plain else ("█", "░")
-    cells = int(part * BAR_CELLS)
-    return full * cells + empty * (BAR_CELLS - cells)
+    filled = int(part * cells)
+    return full * filled + empty * (cells - filled)
 
 
 def _number(verdict: "VerdictAnswer", value: float) -> str:

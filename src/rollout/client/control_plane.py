@@ -98,10 +98,9 @@ class ControlPlane(Conversation):
         """Return how the newest making anew goes."""
         return self._connection.ask(Request("GET", REBUILD), RebuiltAnswer)
 
-    def history(self, name: str, *, page_size: int = MAXIMUM_PAGE) -> tuple[EntryAnswer, ...]:
-        """Return all that was recorded of an experiment's present run, the oldest first."""
+    def history(self, name: str, *, after: int = 0, page_size: int = MAXIMUM_PAGE) -> tuple[EntryAnswer, ...]:
+        """Return what was recorded of an experiment's present run after an entry, the oldest first."""
         entries: list[EntryAnswer] = []
-        after = 0
         for _ in range(MAXIMUM_PAGES):
             query = {"after": after, "limit": page_size}
             page = self._connection.ask(Request("GET", f"{path_of(name)}/history", query), HistoryAnswer)
