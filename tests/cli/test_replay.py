@@ -83,6 +83,14 @@ def test_all_of_them_are_counted(office: Office, offline: tuple[str, ...]) -> No
     assert document["kept_no_more"] == [1]
 
 
+def test_explain_tells_what_was_waited_for_then(office: Office) -> None:
+    told = office.say("explain", "churn-v2", "--decision", "2").out
+    assert told.startswith("churn-v2, decision 2, revision 1\n")
+    assert "\nwhat it waited for then:\n  the step lasts 30m of unpaused time with fresh evidence; " in told
+    assert "so it can be over at 2030-03-14 18:17:40 UTC at the earliest\n" in told
+    assert told.endswith("\nall of it was kept: rollout replay churn-v2 2\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

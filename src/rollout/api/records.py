@@ -9,15 +9,19 @@ from http import HTTPStatus
 from typing import Protocol
 
 from rollout import __version__
+from rollout.api.outlook import outlook
 from rollout.api.problems import Refusal
 from rollout.api.shapes import entry_answer
 from rollout.client.records import DifferenceAnswer, RecordAnswer, ReplayAnswer
+from rollout.client.waiting import OutlookAnswer
+from rollout.controller.sights import Sight
 from rollout.domain.basis import Basis
 from rollout.domain.experiment import Experiment
 from rollout.domain.history import Entry
 from rollout.domain.replay import Difference, replay
 from rollout.errors import Problem
 from rollout.policyfile.digest import digest
+from rollout.ports import Standing
 from rollout.store.basis_rows import text_of
 
 
@@ -47,6 +51,7 @@ class Records:
             entry=entry_answer(entry),
             policy_digest=digest(entry.policy),
             basis=None if basis is None else json.loads(text_of(basis)),
+            outlook=None if basis is None else _outlook(entry, basis),
         )
 
     def replay(self, run: Experiment, number: int) -> ReplayAnswer:
@@ -77,6 +82,13 @@ class Records:
             problem = Problem(run.policy.name, f"it has no decision {number}", last)
             raise Refusal(HTTPStatus.NOT_FOUND, problem)
         return entries[:number]
+
+
+def _outlook(entry: Entry, basis: Basis) -> OutlookAnswer:
+    """Return what a run waited for when a decision was taken."""
+    seen = basis.evidence
+    sight = None if seen is None else Sight(entry.at_us, basis.before, seen, entry.judgement)
+    return outlook(Standing(basis.before, 0, entry), sight, entry.at_us, is_live=basis.traffic_is_live)
 
 
 def _answers(found: Sequence[Difference]) -> tuple[DifferenceAnswer, ...]:

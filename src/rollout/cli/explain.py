@@ -10,7 +10,6 @@ from rollout.cli.names import experiment_name
 from rollout.cli.output import output_option, print_json, write
 from rollout.cli.root import epilog
 from rollout.cli.times import Since
-from rollout.cli.usage import misused
 from rollout.errors import printable
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from rollout.client.answers import EntryAnswer, ExperimentAnswer
     from rollout.client.control_plane import ControlPlane
     from rollout.client.nodes import NodesAnswer
+    from rollout.client.records import RecordAnswer
 
 
 @click.command(
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         {
             "rollout explain churn-v2": "why it is where it is, and what it waits for",
             "rollout explain churn-v2 --since 2h": "only what was decided in the last two hours",
-            "rollout explain churn-v2 --decision 12": "one decision, as it was then",
+            "rollout explain churn-v2 --decision 12": "one decision, and what was waited for then",
             "rollout explain churn-v2 --output json": "every recorded look, for programs",
         }
     ),
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     "number",
     type=click.IntRange(min=1),
     metavar="NUMBER",
-    help="Explain this decision; `--output json` and the timeline show the numbers.",
+    help="Explain this decision as it was then; the timeline shows the numbers.",
 )
 @click.option("--since", type=Since(), metavar="WHEN", help="Leave out what was decided before, such as 2h.")
 @output_option
@@ -52,16 +52,19 @@ def verb(
     """
     from rollout.cli.control import control_plane
 
+    as_json = (output or invocation.settings.output) == "json"
     with control_plane(invocation.settings) as control:
+        if number is not None:
+            record = control.record(name, number)
+            _print_one(record, as_json=as_json)
+            return
         run, entries = control.experiment(name), control.history(name)
         nodes = _nodes(control, run)
-    chosen = _chosen(name, entries, number, since)
-    if (output or invocation.settings.output) == "json":
-        history = [entry.model_dump(mode="json") for entry in chosen]
+    if as_json:
+        history = [entry.model_dump(mode="json") for entry in _since(entries, since)]
         print_json({"experiment": run.model_dump(mode="json"), "history": history})
         return
-    lines = _one(run, chosen[0]) if number is not None else explained(run, entries, since, nodes)
-    write("".join(f"{line}\n" for line in lines))
+    write("".join(f"{line}\n" for line in explained(run, entries, since, nodes)))
 
 
 def explained(
@@ -74,17 +77,20 @@ def explained(
     from rollout.cli.standing import present
     from rollout.cli.timeline import timeline
 
-    shown = [entry for entry in entries if since is None or entry.at >= since]
+    shown = _since(entries, since)
     lines = [*present(run, entries, nodes), "", "how it came to that:", *timeline(run, shown)]
     if len(shown) < len(entries):
         lines.append(f"  {len(entries) - len(shown):,} earlier looks are left out")
     return [printable(line) for line in lines]
 
 
-def _one(run: "ExperimentAnswer", entry: "EntryAnswer") -> list[str]:
+def _print_one(record: "RecordAnswer", *, as_json: bool) -> None:
     from rollout.cli.standing import decided
 
-    return [printable(line) for line in decided(run, entry)]
+    if as_json:
+        print_json(record.model_dump(mode="json"))
+    else:
+        write("".join(f"{printable(line)}\n" for line in decided(record)))
 
 
 def _nodes(control: "ControlPlane", run: "ExperimentAnswer") -> "NodesAnswer | None":
@@ -93,14 +99,5 @@ def _nodes(control: "ControlPlane", run: "ExperimentAnswer") -> "NodesAnswer | N
     return control.nodes() if any(one.what == "proxies" for one in waited) else None
 
 
-def _chosen(
-    name: str, entries: "Sequence[EntryAnswer]", number: int | None, since: datetime | None
-) -> "Sequence[EntryAnswer]":
-    if number is not None:
-        found = [entry for entry in entries if entry.number == number]
-        if not found:
-            last = f"it has {len(entries)}" if entries else "none is recorded yet"
-            remedy = f"{last}; `rollout explain {name}` shows them"
-            raise misused("explain", f"{name} has no decision {number}", remedy)
-        return found
+def _since(entries: "Sequence[EntryAnswer]", since: datetime | None) -> "Sequence[EntryAnswer]":
     return [entry for entry in entries if since is None or entry.at >= since]

@@ -8,6 +8,7 @@ from rollout.cli import words
 if TYPE_CHECKING:
     from rollout.client.answers import EntryAnswer, ExperimentAnswer, LookAnswer
     from rollout.client.nodes import NodeAnswer, NodesAnswer
+    from rollout.client.records import RecordAnswer
     from rollout.client.waiting import OutlookAnswer
 
 BROKEN = "units do not fall to the arms as split: no comparison can be trusted"
@@ -39,7 +40,7 @@ def present(
         yield f"rule: {run.decision.reason}, decision {run.decision.number}"
     if run.outlook is not None:
         yield from _broken(run.outlook)
-        yield from _next(run, run.outlook, nodes)
+        yield from _next(run.outlook, () if nodes is None else tuple(cut_off(run, nodes)))
         told = run.outlook.advice if cause is None else _advice(cause.reason, run.name)
         if told is not None:
             yield from ("", f"what to do: {told}")
@@ -47,15 +48,21 @@ def present(
         yield from ("", f"what it rests on, at {words.moment(run.look.at)}:", *_rests_on(run.look))
 
 
-def decided(run: "ExperimentAnswer", entry: "EntryAnswer") -> Iterator[str]:
+def decided(record: "RecordAnswer") -> Iterator[str]:
     """Explain one decision by what was recorded with it."""
-    yield f"{run.name}, decision {entry.number}, revision {entry.revision}"
+    entry = record.entry
+    yield f"{record.name}, decision {entry.number}, revision {entry.revision}"
     yield words.entry_line(entry)
     yield f"rule: {entry.reason}{_overruled(entry.reason)}"
     yield f"from then on: {entry.phase}, step {entry.step} of {entry.steps}"
-    if (told := _advice(entry.reason, run.name)) is not None:
+    if (told := _advice(entry.reason, record.name)) is not None:
         yield f"what to do about it: {told}"
+    if record.outlook is not None:
+        yield from _broken(record.outlook)
+        yield from _next(record.outlook, heading="what it waited for then:")
     yield from ("", "what it rested on:", *_rests_on(entry.look))
+    if record.basis is not None:
+        yield from ("", f"all of it was kept: rollout replay {record.name} {entry.number}")
 
 
 def _cause(run: "ExperimentAnswer", entries: "Sequence[EntryAnswer]") -> "EntryAnswer | None":
@@ -74,13 +81,16 @@ def _broken(outlook: "OutlookAnswer") -> Iterator[str]:
     yield from (f"    {number}. {cause}" for number, cause in enumerate(found.causes, start=1))
 
 
-def _next(run: "ExperimentAnswer", outlook: "OutlookAnswer", nodes: "NodesAnswer | None") -> Iterator[str]:
+def _next(
+    outlook: "OutlookAnswer", cut: Sequence[str] = (), *, heading: str = "what it waits for:"
+) -> Iterator[str]:
+    """Say what must happen, and until when; `cut` are the nodes that stand in the way."""
     if outlook.waits:
-        yield from ("", "what it waits for:")
+        yield from ("", heading)
         for wait in outlook.waits:
             yield f"  {wait.sentence}"
-            if wait.what == "proxies" and nodes is not None:
-                yield from (f"    {line}" for line in cut_off(run, nodes))
+            if wait.what == "proxies":
+                yield from (f"    {line}" for line in cut)
     if outlook.deadlines:
         yield from ("", "until when:", *(f"  {one.sentence}" for one in outlook.deadlines))
 

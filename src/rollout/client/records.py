@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, JsonValue
 
 from rollout.client.answers import Answer, EntryAnswer
+from rollout.client.waiting import OutlookAnswer
 
 
 class RecordAnswer(Answer):
@@ -19,6 +20,7 @@ class RecordAnswer(Answer):
         description="The run before and after, the evidence, the action's state, what was asked of a metrics "
         "server; null of old decisions that changed nothing.",
     )
+    outlook: OutlookAnswer | None = Field(None, description="What it waited for then; null without a basis.")
 
 
 class DifferenceAnswer(Answer):
