@@ -128,6 +128,9 @@ class Notifier(Protocol):
     def send(self, receiver: str, letter: Letter) -> Delivered:
         """Send a letter once, in bounded time; whatever goes wrong is said, never raised."""
 
+    def stop(self) -> None:
+        """End what is on its way now, which counts as not taken, and send nothing more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parcel:

@@ -34,3 +34,6 @@ class MemoryNotifier:
             self.released.wait(30.0)
         self.sent.append((receiver, letter))
         return Delivered(is_taken=True)
+
+    def stop(self) -> None:
+        self.released.set()

@@ -29,6 +29,9 @@ class Doomed:
     def names(self) -> frozenset[str]:
         return self._couriers.names()
 
+    def stop(self) -> None:
+        self._couriers.stop()
+
     def send(self, receiver: str, letter: Letter) -> Delivered:
         if self._point == "before-send":
             os.kill(os.getpid(), signal.SIGKILL)

@@ -52,7 +52,6 @@ FEATURES = {
     "mirror steps": changed("  steps:\n", "  steps:\n    - {mirror: 1%, hold: {for: 1h}}\n"),
     "approve steps": GOOD + "    - {approve: [leads]}\n",
     "actions by workflowTemplate": GOOD + "  actions: {promote: {workflowTemplate: promote-model}}\n",
-    "spec.notify": GOOD + "  notify: [{to: ml, events: [decision]}]\n",
 }
 
 
@@ -70,7 +69,7 @@ def test_each_feature_is_asked_for_once() -> None:
 
 
 def test_everything_at_once_is_named_at_once() -> None:
-    assert set(asked(FULL)) > {"warmup", "spec.notify", "mirror steps"}
+    assert set(asked(FULL)) > {"warmup", "mirror steps"}
 
 
 @pytest.mark.parametrize("feature", BUILT)

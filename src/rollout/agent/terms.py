@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from rollout.agent.names import Named
 from rollout.api.allowance import Reporting
 from rollout.lake.keeping import Keeping
+from rollout.notify.receivers import Post
 from rollout.prometheus.server import Server
 
 
@@ -19,3 +20,4 @@ class Terms:
     named: Named = field(default_factory=Named)
     metrics: Server | None = None
     """The metrics server that a control plane polls."""
+    post: Post = field(default_factory=Post)

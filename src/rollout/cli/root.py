@@ -24,6 +24,7 @@ VERBS: Mapping[str, str] = {
     "lint": "rollout.cli.lint",
     "list": "rollout.cli.listing",
     "nodes": "rollout.cli.nodes",
+    "notify": "rollout.cli.notify",
     "outcomes": "rollout.cli.outcomes",
     "pause": "rollout.cli.pause:pause",
     "plan": "rollout.cli.plan",

@@ -14,6 +14,7 @@ def terms_in(settings: "Settings") -> "Terms":
     from rollout.agent.terms import Terms
     from rollout.api.allowance import Reporting
     from rollout.lake.keeping import MIB, Keeping
+    from rollout.notify.receivers import Post
 
     reporting = Reporting(
         tokens_file=settings.app_tokens_file and settings.app_tokens_file.expanduser(),
@@ -28,7 +29,8 @@ def terms_in(settings: "Settings") -> "Terms":
         counted_rows=settings.counted_rows_limit,
     )
     named = Named(settings.ca_files, settings.credential_files, settings.public_ca_file)
-    return Terms(reporting, keeping, named, _metrics(settings))
+    post = Post(settings.receivers_file and settings.receivers_file.expanduser(), settings.public_url)
+    return Terms(reporting, keeping, named, _metrics(settings), post)
 
 
 def _metrics(settings: "Settings") -> "Server | None":

@@ -114,6 +114,25 @@ def changed(occasion: Occasion, version: int, run: Experiment, at_us: int, act: 
     return news if act is None else replace(news, who=act.who, why=act.why or None)
 
 
+def trial_news(news_id: str, at_us: int) -> News:
+    """Return what there is to tell when somebody tries whether a receiver is reached: nothing."""
+    return News(
+        id=news_id,
+        at_us=at_us,
+        occasion=Occasion.TESTED,
+        policy="rollout",
+        owner="whoever tries this",
+        uid="test",
+        revision=0,
+        baseline="",
+        candidates=(),
+        phase=Phase.RUNNING,
+        step=0,
+        steps=0,
+        weight_bp=0,
+    )
+
+
 def _news(occasion: Occasion, version: int, run: Experiment, at_us: int) -> News:
     policy = run.policy
     return News(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
@@ -19,7 +20,6 @@ from rollout.notify.receivers import Receiver, Receivers
 from rollout.ports import Delivered
 
 WITHIN_S: Final = 30.0
-LARGEST_ANSWER: Final = 64 * 1024
 LONGEST_WHY: Final = 300
 PASSED_ON: Final = (
     *("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
@@ -40,6 +40,9 @@ class Couriers:
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self._receivers, self._public_url, self._within_s = receivers, public_url, within_s
+        self._turn = threading.Lock()
+        self._underway: set[subprocess.Popen[bytes]] = set()
+        self._is_stopped = False
         self._environment = {name: environment[name] for name in PASSED_ON if name in environment}
 
     def names(self) -> frozenset[str]:
@@ -74,20 +77,47 @@ class Couriers:
             document=document(letter),
         )
         try:
-            courier = subprocess.run(
-                [sys.executable, "-m", "rollout.notify.courier"],
-                input=msgspec.json.encode(errand),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                timeout=self._within_s,
-                check=False,
-                env=self._environment,
-            )
+            written, code = self._carried_out(msgspec.json.encode(errand))
         except subprocess.TimeoutExpired:
             return Answer(is_taken=False, why=f"no word of it within {self._within_s:g} s")
         except OSError as error:
             return Answer(is_taken=False, why=f"no courier could be started: {error.strerror}")
         with suppress(msgspec.DecodeError):
-            if len(courier.stdout) <= LARGEST_ANSWER:
-                return msgspec.json.decode(courier.stdout, type=Answer)
-        return Answer(is_taken=False, why=f"its courier failed with code {courier.returncode}")
+            return msgspec.json.decode(written, type=Answer)
+        why = (
+            "the control plane ended meanwhile"
+            if self._is_stopped
+            else f"its courier failed with code {code}"
+        )
+        return Answer(is_taken=False, why=why)
+
+    def _carried_out(self, errand: bytes) -> tuple[bytes, int]:
+        """Return what a courier wrote and its exit code; it is dead when this returns or raises."""
+        with self._turn:
+            if self._is_stopped:
+                return b"", 0
+            courier = subprocess.Popen(
+                [sys.executable, "-m", "rollout.notify.courier"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=self._environment,
+            )
+            self._underway.add(courier)
+        try:
+            with courier:
+                try:
+                    written, _ = courier.communicate(errand, timeout=self._within_s)
+                finally:
+                    courier.kill()
+        finally:
+            with self._turn:
+                self._underway.discard(courier)
+        return written, courier.returncode
+
+    def stop(self) -> None:
+        """End what is on its way now, which counts as not taken, and send nothing more."""
+        with self._turn:
+            self._is_stopped = True
+            for courier in self._underway:
+                courier.kill()

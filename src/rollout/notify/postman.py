@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Final
 
 import structlog
@@ -19,6 +19,7 @@ TIDIES_EVERY_S: Final = 60.0
 AT_ONCE: Final = 4
 """So many receivers are sent to at the same time; each takes at most its courier's half minute."""
 LONGEST_SILENCE_S: Final = 60.0
+ENDS_WITHIN_S: Final = 5.0
 _LOG = structlog.get_logger(part="notify")
 
 
@@ -40,7 +41,7 @@ class Postman:
         self._failures = 0
 
     def run(self) -> None:
-        """Send until `stop`; what is on its way then has its courier's time to end."""
+        """Send until `stop`; what is on its way then has a few seconds to end."""
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="postman") as couriers:
             underway: set[Future[bool]] = set()
             tidied_s = time.monotonic() - TIDIES_EVERY_S
@@ -54,14 +55,12 @@ class Postman:
                     self._guarded(lambda: self._outbox.tidy(self._now_us()))
                 self._changed.wait(self._pause_s())
                 self._changed.clear()
+            wait(underway, timeout=ENDS_WITHIN_S)
+            self._notifier.stop()
 
     def stop(self) -> None:
         """Begin nothing more, and let `run` return."""
         self._stopping.set()
-        self._changed.set()
-
-    def wake(self) -> None:
-        """Look now: something has just been recorded."""
         self._changed.set()
 
     def step(self) -> bool:

@@ -46,6 +46,11 @@ class Receiver:
     per_minute: float = 10.0
 
     @property
+    def service(self) -> str:
+        """By what it is reached, such as `slack`."""
+        return "webhook" if self.is_webhook else self.url.partition(":")[0].lower()
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Everything in its address and its keys that must not be repeated, the longest first."""
         parts = {*re.split(r"[/:@?&=#,\s]+", self.url), *self.keys, self.url}
@@ -62,6 +67,14 @@ class Receiver:
         for secret in self.secrets:
             text = text.replace(secret, "…")
         return text
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What the settings say of messages: who gets them, and where they link to."""
+
+    receivers_file: Path | None = None
+    public_url: str | None = None
 
 
 class Receivers:

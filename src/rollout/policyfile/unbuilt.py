@@ -20,7 +20,6 @@ UNBUILT: Final[tuple[tuple[str, Callable[[Policy], bool]], ...]] = (
     ("warmup", lambda policy: any(stage.warmup_s > 0 for stage in policy.stages)),
     ("approve steps", lambda policy: bool(policy.approvers)),
     ("actions by workflowTemplate", _calls_workflows),
-    ("spec.notify", lambda policy: bool(policy.notify)),
 )
 """Each feature as people write it, and whether a policy uses it."""
 

@@ -52,6 +52,7 @@ from rollout.lake.accounts.books import Books
 from rollout.lake.compact import Compactor
 from rollout.lake.expiry import Retention, oldest_needed_us
 from rollout.lake.units import UnitHash
+from rollout.notify.receivers import Receivers
 from rollout.policyfile.digest import digest
 from rollout.policyfile.reading import read_bytes
 from rollout.ports import EvidenceSource, Ledger, Unread
@@ -66,6 +67,7 @@ from rollout.wiring.front import Front
 from rollout.wiring.gate import Secrets, open_gate
 from rollout.wiring.leading import Candidate, Leading, Mandate
 from rollout.wiring.parts import STOPS_WITHIN_S, keep_private, now_us, run, secret, serve
+from rollout.wiring.post import open_post
 
 Refuse = Callable[[Sequence[Placement]], None]
 
@@ -128,7 +130,8 @@ def open_control(place: Place, candidate: Candidate, given: Given, *, option: st
     keep_private(place.folder)
     own = Secrets(secret(place.token_file), secret(place.folder / "unit.key"))
     front = Front(place.url, candidate.leader)
-    parts = partial(_parts, place, given, own)
+    receivers = Receivers(given.terms.post.receivers_file)  # a file that cannot be understood is refused now
+    parts = partial(_parts, place, given, own, receivers)
     leading = Leading(candidate, parts, front)
     with ExitStack() as held:
         serve(held, place.listen, front, option=option)
@@ -138,7 +141,9 @@ def open_control(place: Place, candidate: Candidate, given: Given, *, option: st
 
 
 @contextmanager
-def _parts(place: Place, given: Given, own: Secrets, mandate: Mandate) -> Iterator[FastAPI]:
+def _parts(
+    place: Place, given: Given, own: Secrets, receivers: Receivers, mandate: Mandate
+) -> Iterator[FastAPI]:
     """Run all that writes, as it stands in database and lake, and yield what answers for it."""
     terms, database, lake = given.terms, mandate.database, place.lake
     with ExitStack() as held:
@@ -158,7 +163,8 @@ def _parts(place: Place, given: Given, own: Secrets, mandate: Mandate) -> Iterat
         loop = Loop(ledger, reconciler.tick)
         intake = Intake(lake, counts, now_us=now_us, failing=loop.hurry, term=mandate.term)
         sight = partial(_sight, sights, evidence, given.patience)
-        desk = _desk(ledger, loop, fleet, given.refuse, sight)
+        refuse = open_post(held, receivers, terms.post.public_url, database, given.refuse)
+        desk = _desk(ledger, loop, fleet, refuse, sight)
         tokens = SqlTokens(database)
         allowed = open_gate(held, tokens, own, given.terms.reporting.tokens_file)
         application = create_app(
