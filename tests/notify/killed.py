@@ -1,7 +1,7 @@
 """A postman with a real outbox and a real receiver, which ends itself without a word at a named point.
 
 `python -m tests.notify.killed FOLDER POINT AT_US` sends all that is due at that time by its own clock;
-POINT is `before-send`, `after-send` or `never`.
+POINT is `before-send` or `after-send`.
 """
 
 from __future__ import annotations
@@ -36,8 +36,7 @@ class Doomed:
         if self._point == "before-send":
             os.kill(os.getpid(), signal.SIGKILL)
         delivered = self._couriers.send(receiver, letter)
-        if self._point == "after-send":
-            os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
         return delivered
 
 

@@ -7,7 +7,9 @@ import hashlib
 import hmac
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -254,3 +256,35 @@ def test_a_pager_and_a_chat_get_what_they_can_show(tmp_path: Path, http: Web) ->
     (got,) = http.got
     assert (got.content["title"], got.content["type"]) == ("churn-v2: rolled back (errors)", "failure")
     assert "between +18.0% and +46.0%" in got.content["message"]
+
+
+@pytest.mark.parametrize(
+    ("url", "field", "expected"),
+    [
+        ("opsgenie://apikey/#growth-team", "alias", "letter.1"),
+        ("opsgenie://apikey/#growth-team?alias=own", "alias", "own"),
+        ("opsgenie://apikey/#growth-team", "action", "new"),
+        ("opsgenie://apikey/#growth-team?action=note", "action", "note"),
+        ("pagerduty://integration-key@api-key/", "dedup", "letter.1"),
+    ],
+)
+def test_a_pager_knows_a_letter_by_its_id_and_drops_no_first_news(
+    url: str, field: str, expected: str
+) -> None:
+    ask = f"from rollout.notify.chat import open_plugin; print(open_plugin({url!r}, 'letter.1').{field})"
+    found = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == expected
+
+
+def test_a_courier_that_is_told_to_stop_ends_at_once(tmp_path: Path, http: Web) -> None:
+    http.hangs = "drip"
+    notifier = couriers(tmp_path, webhook(http.port))
+    with ThreadPoolExecutor(1) as aside:
+        sending = aside.submit(notifier.send, "ci", LETTER)
+        deadline = time.monotonic() + 30.0
+        while not http.got and time.monotonic() < deadline:
+            time.sleep(0.01)
+        notifier.stop()
+        assert sending.result(timeout=20.0).why == "the control plane ended meanwhile"
+    assert not notifier.send("ci", LETTER).is_taken
+    assert len(http.got) == 1

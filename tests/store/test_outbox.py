@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -27,13 +25,6 @@ from tests.contracts.outbox import (
 )
 from tests.domain.scenes import NOW_US, SECOND_US
 from tests.store.test_ledger import ledger_of
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.writer(tmp_path / "control.db")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -50,10 +50,9 @@ def send(errand: Errand) -> Answer:
 
 
 def _sent(errand: Errand, heard: _Heard) -> Answer:
-    plugin = open_plugin(errand.url)
+    plugin = open_plugin(errand.url, errand.letter_id)
     if plugin is None:
         return Answer(is_taken=False, why=f"apprise cannot use its address: {heard.words}")
-    _identify(plugin, errand.letter_id)
     written = NotifyFormat.MARKDOWN if is_chat(plugin) else NotifyFormat.TEXT
     text = errand.chat if is_chat(plugin) else errand.plain
     kind = NotifyType(text.kind.value)
@@ -64,8 +63,11 @@ def _sent(errand: Errand, heard: _Heard) -> Answer:
     return Answer(is_taken=False, why=why, retry_after_s=pause_s)
 
 
-def open_plugin(url: str) -> NotifyBase | None:
-    """Return what speaks to an address, or None when apprise cannot make anything of it."""
+def open_plugin(url: str, letter_id: str) -> NotifyBase | None:
+    """Return what speaks to an address, or None when apprise cannot make anything of it.
+
+    A pager is told the letter's id, so that it knows a letter that it got before.
+    """
     # No picture: it would be fetched from somebody else's address.
     asset = AppriseAsset(
         app_id="rollout",
@@ -76,7 +78,10 @@ def open_plugin(url: str) -> NotifyBase | None:
         image_url_logo="",
     )
     found = Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
-    return found if isinstance(found, NotifyBase) else None
+    if not isinstance(found, NotifyBase):
+        return None
+    _identify(found, letter_id)
+    return found
 
 
 def is_chat(plugin: NotifyBase) -> bool:
