@@ -161,3 +161,19 @@ def test_signs_for_a_terminal_are_written_out(home: Path) -> None:
     result = run("lint", "\x1b[31m.yaml", home=home)
     assert "\x1b" not in result.stdout
     assert result.stdout.startswith("\\x1b[31m.yaml:3: metadata.owner: ")
+
+
+def test_a_receiver_that_nobody_knows_is_a_warning_where_the_file_of_receivers_is_at_hand(
+    home: Path,
+) -> None:
+    told = GOOD + "  notify: [{to: ml-growht, events: [decision]}]\n"
+    (home / "told.yaml").write_text(told)
+    (home / "receivers.toml").write_text('[ml-growth]\napprise = "slack://a/b/c"\n')
+    line = len(told.splitlines())
+    for name, expected in {
+        "receivers.toml": f"told.yaml:{line}: spec.notify[0].to: warning: nobody is called so in "
+        "receivers.toml (got ml-growht); did you mean 'ml-growth'?\n1 file: no errors, 1 warning\n",
+        "elsewhere.toml": "1 file: no errors, no warnings\n",
+    }.items():
+        result = run("lint", "told.yaml", home=home, ROLLOUT_RECEIVERS_FILE=str(home / name))
+        assert (result.returncode, result.stdout) == (0, expected)

@@ -8,6 +8,7 @@ import click
 from rollout.cli.invocation import Invocation, pass_invocation
 from rollout.cli.output import print_json, write
 from rollout.cli.root import epilog
+from rollout.cli.strangers import strangers
 from rollout.cli.usage import OneOf
 from rollout.errors import ExitCode, NotReadable
 
@@ -46,7 +47,7 @@ def verb(invocation: Invocation, paths: Sequence[str], output: str | None) -> in
 
     form = output or invocation.settings.output
     readings, problems = read_all(paths)
-    clashes = collisions(readings)
+    clashes = [*collisions(readings), *strangers(readings, invocation.settings)]
     findings = [
         finding
         for reading in readings
