@@ -94,7 +94,7 @@ def _moment(at_us: int) -> str:
 def document(letter: Letter) -> str:
     """Return a letter for programs: all its news in full, in the order in which they came."""
     content = {"id": letter.id, "events": [_event(news) for news in letter.news]}
-    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return json.dumps(content, allow_nan=False, separators=(",", ":"))
 
 
 def _event(news: News) -> dict[str, object]:

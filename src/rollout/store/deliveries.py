@@ -12,7 +12,8 @@ from rollout.store.database import Database
 from rollout.store.enclosing import GAVE_UP, PENDING, SENT, WITHDRAWN
 from rollout.store.ledger_json import read
 
-MOST: Final = 1_000
+MOST: Final = 1_001
+"""One more than a page: whoever asks for it learns whether more follow."""
 
 
 @dataclass(frozen=True, slots=True)
