@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rollout.agent.terms import Terms
-    from rollout.cli.invocation import ProxyAsked, RunningHouse, RunningProxy
+    from rollout.cli.invocation import ControlAsked, ProxyAsked, RunningControl, RunningHouse, RunningProxy
     from rollout.domain.judge import Patience
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells word it
@@ -41,13 +41,20 @@ def _open_proxy(asked: "ProxyAsked") -> "AbstractContextManager[RunningProxy]":
     return open_proxy(asked)
 
 
+def _open_control(asked: "ControlAsked") -> "AbstractContextManager[RunningControl]":
+    """Open a control plane; only now are its parts imported."""
+    from rollout.wiring.lone_control import open_lone_control  # noqa: PLC0415
+
+    return open_lone_control(asked)
+
+
 def main() -> None:
     """Run the command line and leave with its exit code."""
     try:
         # Imported here, so that an interrupt during the imports shows no traceback either.
         from rollout.cli.run import run  # noqa: PLC0415
 
-        code = run(sys.argv[1:], _open_house, _open_proxy)
+        code = run(sys.argv[1:], _open_house, _open_proxy, _open_control)
     except KeyboardInterrupt:
         code = INTERRUPTED
     sys.exit(code)

@@ -106,7 +106,7 @@ def test_decisions_actions_requests_and_outcomes_count_once(point: Point, tmp_pa
             "everything acknowledged is in the lake", lambda: is_filed(address.folder, memories), within_s=60
         )
     assert lives.ends == [-signal.SIGKILL, -signal.SIGKILL, 0]
-    check_decisions(address.folder)
+    check_decisions(address.folder / "control.db")
     performed = sorted(f"{action} {name}" for name, (_, _, action) in ENDINGS.items())
     assert sorted(effects.read_text().splitlines()) == performed
     for name, memory in memories.items():
@@ -116,9 +116,9 @@ def test_decisions_actions_requests_and_outcomes_count_once(point: Point, tmp_pa
         check_outcomes(address.folder, name, memory)
 
 
-def check_decisions(folder: Path) -> None:
+def check_decisions(address: Path | str) -> None:
     """Assert that each run moved by each decision once, and that every one follows from what it rests on."""
-    database = Database.writer(folder / "control.db")
+    database = Database.reader(address)
     ledger = SqlLedger(database, new_uid=lambda: "", digest=digest)
     for run in ledger.runs():
         entries = ledger.history(run.experiment.uid)
@@ -141,7 +141,12 @@ def rows(folder: Path, kind: Kind, columns: str, experiment: str = "") -> list[t
 
 def is_filed(folder: Path, memories: dict[str, Memory]) -> bool:
     """Return whether the lake has as many requests as Envoy's log has lines, and every outcome."""
-    lines = (folder / "envoy" / "access.log").read_bytes().count(b"\n")
+    return is_filed_of(folder, [folder / "envoy" / "access.log"], memories)
+
+
+def is_filed_of(folder: Path, logs: list[Path], memories: dict[str, Memory]) -> bool:
+    """Return the same of several Envoys."""
+    lines = sum(log.read_bytes().count(b"\n") for log in logs)
     filed = sum(int(str(requests)) for (requests,) in rows(folder, Kind.EXPOSURES, "requests"))
     told = {key for (key,) in rows(folder, Kind.OUTCOMES, "idem_key")}
     return filed >= lines and len(told) >= sum(len(memory.told) for memory in memories.values())

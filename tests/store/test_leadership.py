@@ -323,3 +323,16 @@ def waits(until: Callable[[], bool]) -> None:
     while not until():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def test_a_new_database_begins_above_every_term_of_the_one_before() -> None:
+    database, at_s = Database.memory(), [1_700_000_000]
+    leadership = Leadership(database, holder="a", floor=lambda: at_s[0])
+    terms = []
+    for moment in (1_700_000_000, 1_700_000_000, 1_600_000_000, 1_800_000_000):
+        at_s[0] = moment
+        lease = led(leadership.stand())
+        terms.append(lease.term)
+        lease.give_up()
+    assert terms == [1_700_000_000, 1_700_000_001, 1_700_000_002, 1_800_000_000]
+    database.close()

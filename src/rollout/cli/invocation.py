@@ -1,7 +1,7 @@
 """What one run of the command carries: its name, its options, and the settings once a verb asks for them."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -49,6 +49,36 @@ class ProxyAsked:
     terms: "Terms"
 
 
+@dataclass(frozen=True, slots=True)
+class ControlAsked:
+    """A control plane as the command line asks for it."""
+
+    folder: "Path"
+    lake: "Path"
+    database: "Path | str" = field(repr=False)
+    host: str
+    port: int
+    url: str
+    """What nodes and other control planes are told to ask."""
+    patience: "Patience"
+    terms: "Terms"
+
+
+class RunningControl(Protocol):
+    """A control plane that runs."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether it leads from the beginning."""
+
+
+class ControlOpener(Protocol):
+    """Opens a control plane in this process."""
+
+    def __call__(self, asked: ControlAsked) -> "AbstractContextManager[RunningControl]":
+        """Return a context in which it leads, or stands by."""
+
+
 class RunningProxy(Protocol):
     """A node that runs."""
 
@@ -77,9 +107,21 @@ class ProxyOpener(Protocol):
 class Invocation:
     """One run of the `rollout` command."""
 
-    def __init__(self, open_house: HouseOpener | None = None, open_proxy: ProxyOpener | None = None) -> None:
+    def __init__(
+        self,
+        open_house: HouseOpener | None = None,
+        open_proxy: ProxyOpener | None = None,
+        open_control: ControlOpener | None = None,
+    ) -> None:
         self.options: dict[str, object] = {}
-        self._open_house, self._open_proxy = open_house, open_proxy
+        self._open_house, self._open_proxy, self._open_control = open_house, open_proxy, open_control
+
+    @property
+    def open_control(self) -> ControlOpener:
+        """What opens a control plane, for the verb that runs one."""
+        if self._open_control is None:
+            raise RuntimeError("this command was started without a control plane to open")
+        return self._open_control
 
     @property
     def open_proxy(self) -> ProxyOpener:

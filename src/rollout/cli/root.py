@@ -16,6 +16,7 @@ VERBS: Mapping[str, str] = {
     "assign": "rollout.cli.assign",
     "audit": "rollout.cli.audit",
     "completion": "rollout.cli.completion",
+    "control": "rollout.cli.controlling",
     "demo": "rollout.cli.demo",
     "diff": "rollout.cli.diff",
     "evidence": "rollout.cli.evidence",

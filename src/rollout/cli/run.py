@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import click
 
-from rollout.cli.invocation import HouseOpener, Invocation, ProxyOpener
+from rollout.cli.invocation import ControlOpener, HouseOpener, Invocation, ProxyOpener
 from rollout.cli.output import OutputClosed, failure_of_output
 from rollout.cli.root import rollout
 from rollout.cli.usage import worded
@@ -18,7 +18,10 @@ OUTPUT_CLOSED = 141  # 128 + SIGPIPE
 
 
 def run(
-    arguments: Sequence[str], open_house: HouseOpener | None = None, open_proxy: ProxyOpener | None = None
+    arguments: Sequence[str],
+    open_house: HouseOpener | None = None,
+    open_proxy: ProxyOpener | None = None,
+    open_control: ControlOpener | None = None,
 ) -> int:
     """Run `rollout` with these arguments and return its exit code."""
     completing = os.environ.get(COMPLETION_VARIABLE)
@@ -26,7 +29,7 @@ def run(
         from click.shell_completion import shell_complete
 
         return shell_complete(rollout, {}, PROGRAM, COMPLETION_VARIABLE, completing)
-    invocation = Invocation(open_house, open_proxy)
+    invocation = Invocation(open_house, open_proxy, open_control)
     try:
         return _run(list(arguments), invocation)
     except OutputClosed:

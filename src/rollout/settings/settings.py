@@ -108,6 +108,14 @@ class Settings(BaseSettings):
         description="The control plane that verbs about experiments ask, such as `rollout status`; several "
         "addresses, of which one leads and others stand by, are separated by commas.",
     )
+    database_url: SecretStr | None = Field(
+        None,
+        description="The database of `rollout control`: `postgresql://USER@HOST/NAME`, or a file for SQLite; "
+        "unset means `control.db` in its folder.",
+    )
+    database_password_file: Path | None = Field(
+        None, description="The file that holds the database's password, so that no address need hold it."
+    )
     control_timeout_s: float = Field(
         10.0, gt=0, le=600, description="How long a verb waits for each answer of the control plane."
     )

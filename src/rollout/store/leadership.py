@@ -19,7 +19,8 @@ _STANDS: Final = (
     "SELECT term, holder, address, until_us > {now} AS is_held FROM leadership WHERE name = 'control'"
 )
 _TAKE: Final = (
-    "UPDATE leadership SET term = term + 1, holder = :holder, address = :address, until_us = {now} + :lease "
+    "UPDATE leadership SET term = CASE WHEN term < :floor THEN :floor ELSE term + 1 END, "
+    "holder = :holder, address = :address, until_us = {now} + :lease "
     "WHERE name = 'control' AND until_us <= {now} RETURNING term"
 )
 _RENEW: Final = (
@@ -34,11 +35,12 @@ _GIVE_UP: Final = (
 class Leadership:
     """One process that would write; `holder` is its own name, which no other process ever has.
 
+    No term is lower than `floor` says: nodes that followed another database before then follow this one.
     `steady_s` is a clock that never jumps. It only says whether a lease may still be held; who holds it, the
     database says by its own clock.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (time and names are arguments)
         self,
         database: Database,
         *,
@@ -46,7 +48,9 @@ class Leadership:
         address: str = "",
         lease_s: float = LEASE_S,
         steady_s: Callable[[], float] = time.monotonic,
+        floor: Callable[[], int] = lambda: 1,
     ) -> None:
+        self._floor = floor
         self._database, self._holder, self._address = database, holder, address
         self._lease_s, self._steady_s = lease_s, steady_s
         self._heard: str | None = None
@@ -63,6 +67,7 @@ class Leadership:
             # Whoever led may be in the midst of a transaction: that one ends first, or is ended.
             connection.execute(text(_STANDS.format(now=now) + self._database.lock_sql))
             values = {"holder": self._holder, "address": self._address, "lease": self._lease_us}
+            values["floor"] = self._floor()
             term = connection.execute(text(_TAKE.format(now=now)), values).scalar_one_or_none()
         if term is None:
             return None

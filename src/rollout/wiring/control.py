@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
@@ -26,6 +27,7 @@ from rollout.api.intake import intake_router
 from rollout.api.nodes import nodes_router
 from rollout.api.outcomes import Door, outcomes_router
 from rollout.api.policies import policies_router
+from rollout.api.problems import Refusal
 from rollout.api.readiness import readiness_router
 from rollout.api.repeats import Repeats
 from rollout.api.tokens import Tokens, tokens_router
@@ -66,7 +68,7 @@ from rollout.store.losses import Lost
 from rollout.wiring.front import Front
 from rollout.wiring.gate import Secrets, open_gate
 from rollout.wiring.leading import Candidate, Leading, Mandate
-from rollout.wiring.parts import STOPS_WITHIN_S, keep_private, now_us, run, secret, serve
+from rollout.wiring.parts import STOPS_WITHIN_S, now_us, run, secret, serve
 from rollout.wiring.post import open_post
 
 Refuse = Callable[[Sequence[Placement]], None]
@@ -82,11 +84,13 @@ class Place:
     folder: Path
     lake: Path
     listen: Address
+    told: str | None = None
+    """The address that others are told, where it is not the one that is listened on."""
 
     @property
     def url(self) -> str:
         """The address of the control plane."""
-        return f"http://{self.listen.host}:{self.listen.port}"
+        return self.told or f"http://{self.listen.host}:{self.listen.port}"
 
     @property
     def token_file(self) -> Path:
@@ -127,7 +131,6 @@ class Control:
 @contextmanager
 def open_control(place: Place, candidate: Candidate, given: Given, *, option: str) -> Iterator[Control]:
     """Run a control plane until the block ends; `option` is what chooses its port."""
-    keep_private(place.folder)
     own = Secrets(secret(place.token_file), secret(place.folder / "unit.key"))
     front = Front(place.url, candidate.leader)
     receivers = Receivers(given.terms.post.receivers_file)  # a file that cannot be understood is refused now
@@ -196,12 +199,24 @@ def _parts(
 def _doors(given: Given, gate: Gate, unit_key: str, ledger: SqlLedger) -> list[APIRouter]:
     """Return the door for outcomes, where there is a node that keeps them."""
     if given.own is None:
-        return []
+        return [_elsewhere()]
     reporting = given.terms.reporting
     allowance = Allowance(reporting.per_s, reporting.burst, now_s=time.monotonic)
     asked = Remembered(partial(_wanted, ledger), now_s=time.monotonic)
     door = Door(UnitHash(bytes.fromhex(unit_key)), given.own.spool, asked, now_us, allowance)
     return [outcomes_router(door, gate.application)]
+
+
+def _elsewhere() -> APIRouter:
+    """Return what says where outcomes are told, where no node keeps them."""
+    router = APIRouter()
+
+    @router.post("/v1/outcomes", include_in_schema=False)
+    async def refuse() -> None:
+        what, remedy = "a control plane keeps no outcomes", "tell them to a proxy, at its --agent-port"
+        raise Refusal(HTTPStatus.NOT_FOUND, Problem("/v1/outcomes", what, remedy))
+
+    return router
 
 
 def _sight(sights: Sights, evidence: EvidenceSource, patience: Patience, experiment: Experiment) -> Sight:

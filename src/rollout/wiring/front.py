@@ -84,6 +84,8 @@ class Front:
             return JSONResponse(content, HTTPStatus.SERVICE_UNAVAILABLE, headers)
         what = "it stands by; " + ("nobody leads at the moment" if other is None else f"{other} leads")
         remedy = "name every control plane in ROLLOUT_CONTROL_URL, separated by commas"
+        if other is None:
+            remedy = "one of them takes over within seconds: ask again"
         problem = Problem(self._url, what, remedy)
         return answer(HTTPStatus.SERVICE_UNAVAILABLE, str(problem), [problem], headers)
 

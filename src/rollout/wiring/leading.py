@@ -123,8 +123,10 @@ class Leading:
 
     def _step(self) -> None:
         if self._mandate is None:
+            began_s = time.monotonic()
             if self.begin():
-                _log.warning("nobody led any more: this control plane leads now")
+                opened_s = round(time.monotonic() - began_s, 3)
+                _log.warning("nobody led any more: this control plane leads now", opened_within_s=opened_s)
         elif not self._mandate.renew():
             _log.error("another control plane leads now: this one closes what writes, and stands by")
             self._close()

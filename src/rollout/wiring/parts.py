@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -75,9 +76,16 @@ def keep_private(folder: Path) -> None:
 
 
 def secret(file: Path) -> str:
-    """Return the file's secret, drawn when there is none yet; only its owner may read it."""
+    """Return the file's secret, drawn when there is none yet; only its owner may read it.
+
+    Several processes may draw at once: what the first one linked is everybody's.
+    """
     if not file.exists():
-        write_private(file, secrets.token_hex(SECRET_BYTES) + "\n")
+        drawn = file.with_name(f"{file.name}.{os.getpid()}")
+        write_private(drawn, secrets.token_hex(SECRET_BYTES) + "\n")
+        with suppress(FileExistsError):
+            os.link(drawn, file)
+        drawn.unlink()
     return file.read_text(encoding="ascii").strip()
 
 
