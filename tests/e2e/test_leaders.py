@@ -1,4 +1,4 @@
-"""A leader that sleeps for longer than its lease, and wakes, files nothing and answers nobody well."""
+"""A leader that sleeps past its lease, or loses its database under load: nothing is filed twice, or lost."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from tests.e2e.test_two_of_each import LEADS_WITHIN_S, PATIENCE
 from tests.intake.crash import history
 from tests.intake.house import LOG, segment, told
 from tests.lake.histories import as_lines
+from tests.store.databases import server
 
 LINES = [as_lines([one]) for one in history()]
 NODE = "node-1"
@@ -96,7 +97,38 @@ def test_who_wakes_late_writes_nothing_and_stands_by(tmp_path: Path, database: s
         assert other.end() == 0
         await_true("who slept leads again", sleeper.leads, within_s=LEADS_WITHIN_S)
         assert sleeper.end() == 0
-    lake = tmp_path / "d" / "lake"
+    check_records(tmp_path, database, feeder)
+
+
+@pytest.mark.slow
+def test_while_the_database_is_dead_nobody_leads_and_then_everything_goes_on(
+    tmp_path: Path, database: str
+) -> None:
+    # The tests' server acknowledges before it has written, for speed; a kill would show that.
+    database += "&options=-csynchronous_commit%3Don"
+    with ExitStack() as held:
+        both = [held.enter_context(control(tmp_path, database, free_port(), *PATIENCE)) for _ in range(2)]
+        with Feeder(Addresses([one.url for one in both]), both[0].token) as feeder:
+            await_true("lines are filed", lambda: feeder.lines > len(LINES), within_s=60)
+            server().kill()
+            try:
+                await_true(
+                    "nobody leads", lambda: {one.ready()[0] for one in both} == {503}, within_s=LEADS_WITHIN_S
+                )
+                assert {one.process.poll() for one in both} == {None}
+            finally:
+                server().start()
+            await_true("one leads", lambda: any(one.leads() for one in both), within_s=LEADS_WITHIN_S)
+            assert sorted(one.ready()[0] for one in both) == [200, 503]
+            before = feeder.lines
+            await_true("lines are filed again", lambda: feeder.lines > before + len(LINES), within_s=60)
+        assert [one.end() for one in both] == [0, 0]
+    check_records(tmp_path, database, feeder)
+
+
+def check_records(folder: Path, database: str, feeder: Feeder) -> None:
+    """Assert that lake and database hold every acknowledged line once, and no other."""
+    lake = folder / "d" / "lake"
     found = Database.reader(database)
     counts = Counts(found)
     assert counts.cursor(NODE, LOG) == feeder.at(feeder.lines)
