@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -31,45 +30,40 @@ from rollout.api.problems import Refusal
 from rollout.api.readiness import readiness_router
 from rollout.api.repeats import Repeats
 from rollout.api.tokens import Tokens, tokens_router
-from rollout.api.told import Remembered, Wanted, wanted
+from rollout.api.told import Remembered
 from rollout.client.nodes import LossState
 from rollout.commands.jobs import LocalCommands
 from rollout.controller.loop import Loop
 from rollout.controller.reconcile import Passing, Reconciler, World
 from rollout.controller.sights import Sight, Sights
-from rollout.controller.sources import BothSources
 from rollout.domain.assignment import Placement
-from rollout.domain.experiment import ENDED, Experiment
-from rollout.domain.judge import Patience, judge
+from rollout.domain.experiment import Experiment
+from rollout.domain.judge import Patience
 from rollout.domain.records import Run
 from rollout.envoy.bootstrap import Address
 from rollout.errors import Problem, ProxyFailed
 from rollout.fleet.fleet import Fleet
-from rollout.intake.evidence import RecordedEvidence
 from rollout.intake.intake import Intake
-from rollout.intake.polled import PolledEvidence
 from rollout.intake.rebuilding import Rebuilding
-from rollout.intake.retiring import Retiring
 from rollout.lake.accounts.books import Books
-from rollout.lake.compact import Compactor
-from rollout.lake.expiry import Retention, oldest_needed_us
 from rollout.lake.units import UnitHash
 from rollout.notify.receivers import Receivers
 from rollout.policyfile.digest import digest
 from rollout.policyfile.reading import read_bytes
-from rollout.ports import EvidenceSource, Ledger, Unread
-from rollout.prometheus.client import Prometheus
+from rollout.ports import Ledger, Unread
 from rollout.render.pages import page
 from rollout.store.access import SqlTokens
 from rollout.store.counts import Counts
 from rollout.store.kept_answers import SqlKeptAnswers
 from rollout.store.ledger import SqlLedger
 from rollout.store.losses import Lost
+from rollout.wiring.caretakers import run_caretakers
 from rollout.wiring.front import Front
 from rollout.wiring.gate import Secrets, open_gate
 from rollout.wiring.leading import Candidate, Leading, Mandate
-from rollout.wiring.parts import STOPS_WITHIN_S, now_us, run, secret, serve
+from rollout.wiring.parts import now_us, run, secret, serve
 from rollout.wiring.post import open_post
+from rollout.wiring.sources import open_sources, sight_of, wanted_by
 
 Refuse = Callable[[Sequence[Placement]], None]
 
@@ -155,17 +149,13 @@ def _parts(
         fleet = Fleet(marked=lambda: (mark.node for mark in counts.nodes()), now_us=now_us, term=mandate.term)
         held.callback(fleet.close)
         books = Books(lake, cursors=counts.cursors, memory=terms.keeping.accounts_memory)
-        recorded = RecordedEvidence(counts, books, patience=given.patience)
-        held.callback(recorded.finish, STOPS_WITHIN_S)
-        polled = PolledEvidence(None if terms.metrics is None else Prometheus(terms.metrics))
-        held.callback(polled.finish, STOPS_WITHIN_S)
-        evidence, sights = BothSources(recorded, polled), Sights()
+        sources, sights = open_sources(held, terms, counts, books, given.patience), Sights()
         jobs = LocalCommands(place.folder / "jobs", working_folder=Path.cwd())
-        world = World(ledger, evidence, fleet, jobs)
+        world = World(ledger, sources.all, fleet, jobs)
         reconciler = Reconciler(world, patience=given.patience, passing=given.passing, sights=sights)
         loop = Loop(ledger, reconciler.tick)
         intake = Intake(lake, counts, now_us=now_us, failing=loop.hurry, term=mandate.term)
-        sight = partial(_sight, sights, evidence, given.patience)
+        sight = partial(sight_of, sights, sources.all, given.patience)
         refuse = open_post(held, receivers, terms.post.public_url, database, given.refuse)
         desk = _desk(ledger, loop, fleet, refuse, sight)
         tokens = SqlTokens(database)
@@ -184,14 +174,7 @@ def _parts(
             ],
             repeats=Repeats(SqlKeptAnswers(database), now_us),
         )
-        retention = Retention(
-            terms.keeping, lambda: oldest_needed_us(ledger.served()), partial(_sum_up, ledger, recorded)
-        )
-        compactor = Compactor(lake, counts.cursors, now_s=time.time, retention=retention, leads=mandate.holds)
-        ending = threading.Event()
-        run(held, "compactor", partial(compactor.run, ending), ending.set)
-        retiring = Retiring(counts, ledger.served, now_us=now_us)
-        run(held, "retiring", partial(retiring.run, ending), ending.set)
+        run_caretakers(held, lake, terms.keeping, counts, ledger, sources.recorded, mandate)
         run(held, "controller", loop.run, loop.stop)
         yield application
 
@@ -202,7 +185,7 @@ def _doors(given: Given, gate: Gate, unit_key: str, ledger: SqlLedger) -> list[A
         return [_elsewhere()]
     reporting = given.terms.reporting
     allowance = Allowance(reporting.per_s, reporting.burst, now_s=time.monotonic)
-    asked = Remembered(partial(_wanted, ledger), now_s=time.monotonic)
+    asked = Remembered(partial(wanted_by, ledger), now_s=time.monotonic)
     door = Door(UnitHash(bytes.fromhex(unit_key)), given.own.spool, asked, now_us, allowance)
     return [outcomes_router(door, gate.application)]
 
@@ -217,16 +200,6 @@ def _elsewhere() -> APIRouter:
         raise Refusal(HTTPStatus.NOT_FOUND, Problem("/v1/outcomes", what, remedy))
 
     return router
-
-
-def _sight(sights: Sights, evidence: EvidenceSource, patience: Patience, experiment: Experiment) -> Sight:
-    """Return the loop's newest look at a run; of one that it looks at no more, what is known now."""
-    known = sights.of(experiment)
-    if known is not None:
-        return known
-    at_us = now_us()
-    observed = evidence.observe(experiment, at_us).evidence
-    return Sight(at_us, experiment, observed, judge(experiment, observed, at_us, patience))
 
 
 def _desk(
@@ -265,22 +238,6 @@ def _note_losses(counts: Counts, node: str, losses: tuple[LossState, ...]) -> No
         for one in losses
     )
     counts.note_losses(node, found, now_us())
-
-
-def _sum_up(ledger: Ledger, evidence: RecordedEvidence, horizon_us: int) -> bool:
-    """Have no running experiment need requests before a horizon; false while one cannot be read."""
-    running = []
-    for one in ledger.served():
-        if isinstance(one, Unread):
-            return False
-        if one.experiment.phase not in ENDED:
-            running.append(one.experiment)
-    return evidence.sum_up(running, horizon_us, now_us())
-
-
-def _wanted(ledger: SqlLedger) -> Wanted:
-    """Return the outcomes that some run's policy asks for."""
-    return wanted(metric for run in ledger.runs() for metric in run.experiment.policy.metrics)
 
 
 def new_uid() -> str:
