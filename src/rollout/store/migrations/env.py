@@ -3,6 +3,8 @@
 from alembic import context
 from sqlmodel import SQLModel
 
+from rollout.errors import Problem, WrongSettings
+
 # Their tables must be known.
 from rollout.store import (
     access_tables,  # noqa: F401
@@ -17,5 +19,8 @@ context.configure(
     target_metadata=SQLModel.metadata,
     render_as_batch=True,
 )
+if context.get_context().opts["fn"].__name__ == "downgrade":
+    what = "there is no way back to an older revision"
+    raise WrongSettings(Problem("control database", what, "restore the copy from before"))
 with context.begin_transaction():
     context.run_migrations()
