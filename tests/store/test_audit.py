@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +27,7 @@ from rollout.store.ledger import SqlLedger
 from tests.contracts.ledger import entry, moved, resting_on
 from tests.domain.examples import POLICY
 from tests.domain.scenes import NOW_US
+from tests.store.test_basis import record as record_with_basis
 
 ACT = Act(NOW_US, "ann", "ann-laptop", "10.0.0.7", "start", POLICY.name, "the new ranker")
 TRIGGERS = {
@@ -252,6 +254,21 @@ def test_what_is_missing_moved_or_cut_off_is_named(
         tamper(connection)
         assert expected <= named(connection)
     assert ledger.verify().found == 0
+
+
+def test_what_a_decision_rests_on_is_compared_with_the_decision(database: Database) -> None:
+    ledger = ledger_of(database)
+    ledger.start(POLICY, NOW_US)
+    for number in (1, 2):
+        assert record_with_basis(ledger) == number
+    assert ledger.verify().found == 0
+    with tampering(database) as connection:
+        connection.execute(text("UPDATE basis SET content = :other WHERE number = 1"), {"other": b"no basis"})
+        assert named(connection) == {"basis 00000001 1"}
+    with tampering(database) as connection:
+        content = zlib.compress(b'{"before":{},"after":{}}')
+        connection.execute(text("UPDATE basis SET content = :other WHERE number = 2"), {"other": content})
+        assert named(connection) == {"basis 00000001 2"}
 
 
 def rewritten(line: Line, previous: str, who: str) -> Line:

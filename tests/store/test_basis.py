@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,7 @@ from tests.domain.batches import EVERYTHING, Draws, only
 from tests.domain.examples import POLICY
 from tests.domain.scenes import EXPERIMENT, NOW_US, evidence, judgement
 from tests.domain.test_replay import recorded
+from tests.store.databases import Kind
 from tests.store.test_ledger import ledger_of
 
 QUALITY = Quality(
@@ -75,13 +75,6 @@ def full_basis(after: Experiment = EXPERIMENT, seen: Evidence | None = None) -> 
         queries=(Query("gpu", 1, 'max(gpu{v="2.0.0"})', 1, 2, 30_000),),
         problems=("the lake: does not answer; ask again",),
     )
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.writer(tmp_path / "control.db")
-    yield opened
-    opened.close()
 
 
 def look_of(seen: Standing, number: int, *, reason: Reason, at_us: int) -> tuple[Entry, Basis]:
@@ -274,6 +267,7 @@ def test_another_process_comes_to_the_same(tmp_path: Path) -> None:
     assert told.stdout.split() == ["True", "0", "True"]
 
 
+@pytest.mark.parametrize("address", [Kind.FILE], indirect=True)
 def test_of_what_changed_nothing_the_newest_entries_keep_theirs(database: Database) -> None:
     ledger = ledger_of(database)
     run = ledger.start(POLICY, NOW_US).experiment

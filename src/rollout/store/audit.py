@@ -23,13 +23,16 @@ from sqlalchemy import (
 from rollout.domain.audit import FIRST, Line, row_digest
 from rollout.errors import Problem
 from rollout.store.auditing import AUDIT, COVERED, lines, row_name, table_of
-from rollout.store.ledger_tables import DecisionRow, ExperimentRow
+from rollout.store.basis_rows import unpacked
+from rollout.store.ledger_tables import BasisRow, DecisionRow, ExperimentRow
 from rollout.store.sql import batches
 
 PAGE: Final = 1_000
 """Lines that are in memory at once."""
 MOST: Final = 1_000
 """Problems that are named; the others are counted."""
+BASES: Final = 10
+"""Bases that are in memory at once; each may be large."""
 _BEFORE_ALL: Final = -(2**63)
 _REMEDY: Final = "somebody with the right to write to the database did it: compare it with a backup"
 
@@ -97,6 +100,7 @@ def verify(connection: Connection, *, known: Head | None = None) -> Verified:
     for kind in COVERED:
         _check_covered(connection, table_of(kind), notes)
     _check_counts(connection, notes)
+    _check_bases(connection, notes)
     return Verified(walk.lines, newest, notes.found, tuple(notes.problems))
 
 
@@ -177,7 +181,7 @@ def _check_covered(connection: Connection, table: Table, notes: _Notes) -> None:
         name = name.concat(" ").concat(cast(column, String))
     alone = select(table).outerjoin(AUDIT, AUDIT.c.about == name).where(AUDIT.c.number.is_(None))
     asked = alone.with_only_columns(*table.primary_key).order_by(*table.primary_key)
-    for row in connection.execution_options(yield_per=PAGE).execute(asked).mappings():
+    for row in connection.execute(asked.execution_options(yield_per=PAGE)).mappings():
         notes.add(row_name(table, dict(row)), "no line of the audit says that it was written")
 
 
@@ -194,6 +198,17 @@ def _check_counts(connection: Connection, notes: _Notes) -> None:
     row: Any
     for row in connection.execute(asked):
         notes.add(f"run {row[0]}", f"{row[1]} decisions were recorded, and {row[2]} stand there")
+
+
+def _check_bases(connection: Connection, notes: _Notes) -> None:
+    """Name the decisions of which what they rest on was changed; what was given up in time is not missed."""
+    basis, decision = table_of(BasisRow), table_of(DecisionRow)
+    is_same = (decision.c.uid == basis.c.uid) & (decision.c.number == basis.c.number)
+    columns = (basis.c.uid, basis.c.number, basis.c.content, decision.c.basis_digest)
+    asked = select(*columns).join(decision, is_same)
+    for row in connection.execute(asked.execution_options(yield_per=BASES)):
+        if unpacked(row.content, row.basis_digest) is None:
+            notes.add(f"basis {row.uid} {row.number}", "it is not what its decision says that it rested on")
 
 
 def _named(first: int, last: int) -> str:

@@ -89,17 +89,24 @@ def found(session: Session, decision: DecisionRow, policy: Policy) -> Basis | No
     if row is None:
         return None
     where = f"{decision.uid}, decision {decision.number}"
+    text = unpacked(row.content, decision.basis_digest)
+    if text is None:
+        raise changed(f"{where}, what it rests on")
     try:
-        unpacking = zlib.decompressobj()
-        text = unpacking.decompress(row.content, MOST_BYTES)
-        if not unpacking.eof or _digest(text) != decision.basis_digest:
-            raise changed(f"{where}, what it rests on")
         return basis_of(text.decode(), policy)
-    except zlib.error:
-        raise changed(f"{where}, what it rests on") from None
     except Unreadable as error:
         remedy = "a newer rollout may have written it: replay it with that one"
         raise Stop(Problem(f"ledger: {where}", str(error), remedy)) from None
+
+
+def unpacked(content: bytes, digest: str | None) -> bytes | None:
+    """Return the text that was kept, or None when it is not that of its digest."""
+    unpacking = zlib.decompressobj()
+    try:
+        text = unpacking.decompress(content, MOST_BYTES)
+    except zlib.error:
+        return None
+    return text if unpacking.eof and _digest(text) == digest else None
 
 
 def changed(what: str) -> Stop:
