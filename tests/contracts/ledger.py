@@ -225,6 +225,9 @@ class LedgerContract:
         again = ledger.start(POLICY, NOW_US + 2)
         assert ledger.runs() == (again,)
         assert ledger.run(seen.experiment.uid) is None, "its route is another's now"
+        late = replace(seen, experiment=ended, version=seen.version + 1, last=entry(1))
+        asked = replace(ended, wish=Wish("ann", "away with it", NOW_US, Asked.RETIRE))
+        assert not ledger.record(late, asked, None), "nobody would answer that wish"
         assert again.experiment.uid != seen.experiment.uid
         assert again.experiment.revision == 2, "records of two runs of one name are never mixed"
         assert ledger.history(again.experiment.uid) == ()

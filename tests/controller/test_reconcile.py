@@ -9,7 +9,7 @@ import pytest
 from rollout.controller.naming import Purpose, job_name, variables
 from rollout.domain.buckets import Range
 from rollout.domain.experiment import JobState, Phase
-from rollout.domain.policy import Actions
+from rollout.domain.policy import Actions, LocalCommand
 from rollout.domain.wish import Wish
 from rollout.errors import Problem, Retry, Stop
 from rollout.ports import Unread
@@ -322,3 +322,29 @@ def test_an_action_is_told_what_it_is_for() -> None:
     assert told == variables(scene.ledger.runs()[0].experiment, Purpose.PROMOTE)
     assert (told["ROLLOUT_POLICY"], told["ROLLOUT_VERSION"]) == ("churn-v2", "2.0.0")
     assert told["ROLLOUT_UID"] == scene.uid
+
+
+def test_a_promote_action_that_was_given_up_before_it_began_never_begins() -> None:
+    scene = Scene()
+    scene.change(phase=Phase.PROMOTING, winner=1)
+    late = (scene.promote_job, BOTH.promote)
+    scene.change(phase=Phase.ROLLING_BACK)
+    for _ in range(2):
+        scene.tick()
+    assert scene.phase is Phase.ROLLED_BACK
+    assert isinstance(late[1], LocalCommand)
+    scene.jobs.start(late[0], late[1], {})
+    assert scene.jobs.begun == [scene.rollback_job], (
+        "whoever decided to promote was held up, and comes too late"
+    )
+
+
+def test_a_promote_action_is_stopped_before_the_proxies_have_confirmed_anything() -> None:
+    scene = Scene()
+    scene.tick()
+    scene.traffic.refusal = "not acknowledged"
+    scene.readings.reading = evidence(errors=0.2)
+    scene.tick()
+    assert scene.phase is Phase.ROLLING_BACK
+    assert scene.jobs.state(scene.promote_job) is JobState.FAILED
+    assert scene.jobs.begun == [scene.promote_job]

@@ -72,7 +72,7 @@ class MemoryLedger:
         if basis is not None and (basis.before, basis.after) != (seen.experiment, experiment):
             raise ValueError("a basis is of another step")
         with self._turn:
-            if self._runs[uid].version != seen.version:
+            if self._runs[uid].version != seen.version or uid not in self._served.values():
                 return False
             self._runs[uid] = Standing(experiment, seen.version + 1, entry or seen.last)
             if entry is not None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rollout.domain.audit import Act
 from rollout.domain.basis import Basis
+from rollout.domain.buckets import Range
 from rollout.domain.experiment import Experiment
 from rollout.domain.history import Entry
 from rollout.domain.policy import Policy
@@ -44,23 +46,39 @@ class WatchedLedger:
         return self._ledger.verify().problems
 
     def record(
-        self, seen: Standing, experiment: Experiment, entry: Entry | None, *, basis: Basis | None = None
+        self,
+        seen: Standing,
+        experiment: Experiment,
+        entry: Entry | None,
+        *,
+        basis: Basis | None = None,
+        act: Act | None = None,
     ) -> bool:
         """Record a run if it still stands as seen."""
-        is_recorded = self._ledger.record(seen, experiment, entry, basis=basis)
+        is_recorded = self._ledger.record(seen, experiment, entry, basis=basis, act=act)
         if is_recorded:
             self._checker.recorded(self._who, seen, experiment, entry)
         return is_recorded
 
-    def revise(self, seen: Standing, experiment: Experiment, now_us: int) -> bool:
+    def revise(
+        self, seen: Standing, experiment: Experiment, now_us: int, *, text: str = "", act: Act | None = None
+    ) -> bool:
         """Record a changed policy if the run still stands as seen."""
-        is_revised = self._ledger.revise(seen, experiment, now_us)
+        is_revised = self._ledger.revise(seen, experiment, now_us, text=text, act=act)
         if is_revised:
             self._checker.revised(seen, experiment)
         return is_revised
 
-    def start(self, policy: Policy, now_us: int) -> Standing:
+    def start(
+        self,
+        policy: Policy,
+        now_us: int,
+        *,
+        text: str = "",
+        layer_range: Range | None = None,
+        act: Act | None = None,
+    ) -> Standing:
         """Record a new run."""
-        standing = self._ledger.start(policy, now_us)
+        standing = self._ledger.start(policy, now_us, text=text, layer_range=layer_range, act=act)
         self._checker.started(standing)
         return standing

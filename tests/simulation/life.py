@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rollout.controller.pace import Pace
+from rollout.controller.sights import Sight
 from rollout.domain.assignment import Split
 from rollout.domain.experiment import ENDED, Experiment, Phase, placement_of
 from rollout.domain.wish import Wish
@@ -79,7 +80,7 @@ class Life:
         self.nodes = [self._node(name) for name in ("n1", "n2")[: chance.randint(1, 2)]]
         for number in range(chance.choice((1, 1, 1, 2))):
             self._ledger("start").start(plot.drawn(chance, f"p{number + 1}"), self._place("start").now_us())
-        self.people = self._people() if chance.random() < 0.6 else None
+        self.people = self._people() if chance.random() < 0.75 else None
 
     def live(self) -> None:
         """Live through the storm and the calm; raise `Broken` for a promise that does not hold."""
@@ -132,7 +133,7 @@ class Life:
 
     def _unfinished(self, run: Experiment) -> str | None:
         if run.wish is not None:
-            return f"{run.wish.kind} is not answered"
+            return f"{run.wish.kind} is not answered" if run.wish.overrules else None
         if run.rollback_wish is not None and run.phase in ON_TRIAL | {Phase.WATCHING}:
             return "a rollback is asked for"
         if run.phase in ENDED or (run.phase is Phase.ACTION_FAILED and run.rollback_failed):
@@ -165,8 +166,10 @@ class Life:
                 require(not wrong, "every decision is recomputed to the last bit", uid, wrong)
         for uid, wish in checker.asked:
             answers = sum(one.decision.wish == wish for one in checker.entries[uid])
-            is_superseded = wish in checker.superseded
-            require(answers + is_superseded == 1, "an acknowledged wish is answered once", uid, wish, answers)
+            run = checker.runs[uid].experiment
+            waits = not wish.overrules and run.wish == wish  # for the proof that it does not overrule
+            is_kept = wish in checker.superseded or waits
+            require(answers + is_kept == 1, "an acknowledged wish is answered once", uid, wish, answers)
 
     def _weather(self) -> None:
         """Let leadership change now and then; whoever led may not know it yet."""
@@ -194,7 +197,8 @@ class Life:
         place = self._place(f"leader{self.terms}")
         place.missed = self._missed
         self.story.tell(place.name, "leads")
-        shared = Shared(self.truth, self.jobs, self.checker, self.parts, self.pace)
+        nodes = tuple(node.name for node in self.nodes)
+        shared = Shared(self.truth, self.jobs, self.checker, self.parts, self.pace, nodes)
         self.tenures = [one for one in self.tenures if not one.is_over]
         tenure = Tenure(place, self.terms, self._ledger(place.name), shared, self._one_ended)
         self.tenures.append(tenure)
@@ -234,12 +238,14 @@ class Life:
         return People(
             place,
             PeoplesLedger(place, self._ledger("people")),
-            self.faults,
             self._acknowledged,
             self._wake,
-            self.chance.uniform(2, 15),
-            lambda: self.faults.is_calm,
+            self._sight,
+            self.chance.uniform(1, 8),
         )
+
+    def _sight(self, run: Experiment) -> Sight | None:
+        return self.tenures[-1].sights.of(run)
 
     def _wake(self) -> None:
         for tenure in self.tenures:

@@ -9,6 +9,7 @@ from rollout.controller.looks import Album
 from rollout.controller.loop import Clock, Loop
 from rollout.controller.pace import Pace
 from rollout.controller.reconcile import Reconciler, Tick, World
+from rollout.controller.sights import Sights
 from rollout.domain.judge import Patience
 from rollout.fleet.fleet import Fleet
 from rollout.ports import Jobs, Ledger
@@ -39,6 +40,8 @@ class Shared:
     checker: Checker
     parts: Parts
     pace: Pace
+    nodes: tuple[str, ...]
+    """The nodes that have handed in records."""
 
 
 class Tenure:
@@ -50,12 +53,13 @@ class Tenure:
         self.place, self.term, self._ended, self._shared = place, term, ended, shared
         timeline, parts = place.timeline, shared.parts
         self.fleet = Fleet(
-            marked=lambda: (),
+            marked=lambda: shared.nodes,
             now_us=place.now_us,
             steady_s=lambda: timeline.now_s,
             confirmed_within_s=0.0,
             term=term,
         )
+        self.sights = Sights()
         jobs = UncertainJobs(place, parts.jobs(shared.jobs))
         checker = shared.checker
         world = World(
@@ -72,6 +76,7 @@ class Tenure:
             world,
             patience=Patience(stale_after_us=round(STALE_S * SECOND_US), grace_us=0),
             album=Album(least_s=20.0),
+            sights=self.sights,
             passing=lambda point, _run: place.pass_by(str(point)),
             judging=parts.judging,
         )

@@ -320,6 +320,8 @@ def _moved(session: Session, seen: Standing, after: Experiment, entry: Entry | N
     moved = session.connection().execute(
         update(ExperimentRow)
         .where(col(ExperimentRow.uid) == after.uid, col(ExperimentRow.version) == seen.version)
+        # What lost its route to the name's next run is looked at no more: no wish would be answered there.
+        .where(col(ExperimentRow.is_served))
         .values(
             version=seen.version + 1,
             revision=after.revision,
