@@ -222,12 +222,19 @@ class LedgerContract:
             ledger.start(POLICY, NOW_US + 1)
         ended = replace(seen.experiment, phase=Phase.ROLLED_BACK)
         assert ledger.record(seen, ended, entry(1, Reason.ROLLBACK_DONE, phase=Phase.ROLLED_BACK))
+        (seen,) = ledger.runs()
+        wish = Wish("ann", "away with it", NOW_US, Asked.RETIRE)
+        assert ledger.record(seen, replace(ended, wish=wish), None)
+        with pytest.raises(RequestRefused, match="retire"):
+            ledger.start(POLICY, NOW_US + 2)
+        (seen,) = ledger.runs()
+        assert ledger.record(seen, ended, None)
+        (seen,) = ledger.runs()
         again = ledger.start(POLICY, NOW_US + 2)
         assert ledger.runs() == (again,)
         assert ledger.run(seen.experiment.uid) is None, "its route is another's now"
-        late = replace(seen, experiment=ended, version=seen.version + 1, last=entry(1))
         asked = replace(ended, wish=Wish("ann", "away with it", NOW_US, Asked.RETIRE))
-        assert not ledger.record(late, asked, None), "nobody would answer that wish"
+        assert not ledger.record(seen, asked, None), "nobody would answer that wish"
         assert again.experiment.uid != seen.experiment.uid
         assert again.experiment.revision == 2, "records of two runs of one name are never mixed"
         assert ledger.history(again.experiment.uid) == ()

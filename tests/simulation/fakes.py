@@ -38,6 +38,8 @@ class MemoryLedger:
                 run = self._runs[before].experiment
                 if run.phase not in ENDED and not run.rollback_failed:
                     raise RequestRefused(Problem(policy.name, f"its run is {run.phase}", "wait for its end"))
+                if run.wish is not None:
+                    raise RequestRefused(Problem(policy.name, f"{run.wish.kind} is asked of it", "ask again"))
                 revision = run.revision + 1
                 del self._served[policy.name]
             uid = f"{len(self._runs) + 1:08d}"

@@ -225,6 +225,9 @@ class SqlLedger:
         if run.phase not in ENDED and not run.rollback_failed:
             what = f"its run {run.uid} is {run.phase}"
             raise RequestRefused(Problem(before.name, what, "wait for its end, or roll it back first"))
+        if run.wish is not None:
+            what = f"{run.wish.kind} was asked of its run {run.uid}, and is decided at the next look"
+            raise RequestRefused(Problem(before.name, what, "ask again in a few seconds"))
         before.is_served = False
         session.add(before)
 
