@@ -21,6 +21,7 @@ from rollout.api.desk import Desk, Tools
 from rollout.api.experiments import experiments_router
 from rollout.api.gate import Gate
 from rollout.api.intake import intake_router
+from rollout.api.metrics import metrics_router
 from rollout.api.nodes import nodes_router
 from rollout.api.outcomes import Door, outcomes_router
 from rollout.api.policies import policies_router
@@ -43,6 +44,7 @@ from rollout.store.counts import Counts
 from rollout.store.database import Database
 from rollout.store.kept_answers import SqlKeptAnswers
 from rollout.store.ledger import SqlLedger
+from rollout.wiring.figures import metrics_of
 from tests.api.control import Clock, begin, render
 from tests.api.doomed import METRICS
 from tests.api.serving import serving
@@ -82,12 +84,13 @@ def whole(
         drawn = _drawn(tokens, clock())
         fleet = Fleet(marked=lambda: (), now_us=clock, confirmed_within_s=0.0)
         held.callback(fleet.close)
-        gate = Gate(tokens, now_us=clock)
+        gate, metrics = Gate(tokens, now_us=clock), metrics_of(database, ledger, fleet, counts, None)
         spool = Spool(folder / "outcomes.jsonl")
         held.callback(spool.close)
         door = Door(
             *(HASHING, spool, Remembered(lambda: METRICS, now_s=lambda: 0.0)),
             *(clock, Allowance(1e9, 1e9, now_s=lambda: 0.0)),
+            told=metrics.told,
         )
         intake = Intake(folder / "lake", counts, now_us=clock)
         tools = Tools(
@@ -102,10 +105,11 @@ def whole(
             readiness_router(lambda: [Problem("house", "a part is away", "wait")], gate),
             audit_router(ledger, gate),
             policies_router(gate),
+            metrics_router(metrics, gate),
             tokens_router(Tokens(tokens, changed=gate.refresh, now_us=clock), gate),
             *more,
         ]
-        app = create_app(routers, repeats=Repeats(SqlKeptAnswers(database), clock))
+        app = create_app(routers, repeats=Repeats(SqlKeptAnswers(database), clock), metrics=metrics)
         begin(ledger)
         url = held.enter_context(serving(app))
         yield Whole(url, app, folder, database, ledger, tokens, gate, clock, drawn)

@@ -21,3 +21,5 @@ class Terms:
     metrics: Server | None = None
     """The metrics server that a control plane polls."""
     post: Post = field(default_factory=Post)
+    open_metrics: bool = False
+    """Whether `/metrics` is told to anybody."""

@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 
 from rollout import __version__
 from rollout.api.document import described
+from rollout.api.metrics import Measured, Metrics
 from rollout.api.problems import install
 from rollout.api.repeats import Repeats
 
@@ -24,7 +25,11 @@ async def nothing(_app: FastAPI) -> AsyncIterator[None]:
 
 
 def create_app(
-    routers: Sequence[APIRouter], *, lifespan: Lifespan = nothing, repeats: Repeats | None = None
+    routers: Sequence[APIRouter],
+    *,
+    lifespan: Lifespan = nothing,
+    repeats: Repeats | None = None,
+    metrics: Metrics | None = None,
 ) -> FastAPI:
     """Return an application of these routers; `/healthz` and `/openapi.json` answer without a token.
 
@@ -50,6 +55,8 @@ def create_app(
         return whole()
 
     install(app)
+    if metrics is not None:
+        app.add_middleware(Measured, metrics=metrics)
     for router in routers:
         app.include_router(router)
     return app

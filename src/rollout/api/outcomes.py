@@ -44,6 +44,8 @@ class Door:
     now_us: Callable[[], int]
     allowance: Allowance
     room: Room = field(default_factory=Room)
+    told: Callable[[int, int], None] = lambda _accepted, _refused: None
+    """Hears how many outcomes of a request were taken, and how many were not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ def outcomes_router(door: Door, application: Callable[[Request], str]) -> APIRou
             if good:
                 await _keep(door.spool, good)
         refused = len(items) - len(good)
+        door.told(len(good), refused)
         status = HTTPStatus.ACCEPTED if good or not refused else HTTPStatus.UNPROCESSABLE_ENTITY
         return JSONResponse({"accepted": len(good), "refused": refused, "problems": problems}, status)
 

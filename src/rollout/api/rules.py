@@ -25,6 +25,7 @@ OPEN: Final = frozenset({("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/open
 RULES: Final[Mapping[tuple[str, str], frozenset[Role]]] = MappingProxyType(
     {
         **dict.fromkeys(OPEN, ANYBODY),
+        ("GET", "/metrics"): READERS,
         ("POST", "/v1/experiments"): OPERATORS,
         ("GET", "/v1/experiments"): READERS,
         ("GET", _RUN): READERS,

@@ -30,7 +30,7 @@ def terms_in(settings: "Settings") -> "Terms":
     )
     named = Named(settings.ca_files, settings.credential_files, settings.public_ca_file)
     post = Post(settings.receivers_file and settings.receivers_file.expanduser(), settings.public_url)
-    return Terms(reporting, keeping, named, _metrics(settings), post)
+    return Terms(reporting, keeping, named, _metrics(settings), post, settings.open_metrics)
 
 
 def _metrics(settings: "Settings") -> "Server | None":

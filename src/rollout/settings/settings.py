@@ -187,6 +187,9 @@ class Settings(BaseSettings):
         description="Where people reach the control plane, such as `https://rollout.example.org`; messages "
         "link there.",
     )
+    open_metrics: bool = Field(
+        default=False, description="Whether the control plane's `/metrics` is answered without a token."
+    )
     keep_exposures_days: int | None = Field(
         None,
         ge=1,

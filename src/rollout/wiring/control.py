@@ -23,6 +23,7 @@ from rollout.api.desk import Desk, Tools
 from rollout.api.experiments import experiments_router
 from rollout.api.gate import Gate
 from rollout.api.intake import intake_router
+from rollout.api.metrics import Metrics, metrics_router
 from rollout.api.nodes import nodes_router
 from rollout.api.outcomes import Door, outcomes_router
 from rollout.api.policies import policies_router
@@ -58,6 +59,7 @@ from rollout.store.kept_answers import SqlKeptAnswers
 from rollout.store.ledger import SqlLedger
 from rollout.store.losses import Lost
 from rollout.wiring.caretakers import run_caretakers
+from rollout.wiring.figures import metrics_of
 from rollout.wiring.front import Front
 from rollout.wiring.gate import Secrets, open_gate
 from rollout.wiring.leading import Candidate, Leading, Mandate
@@ -153,40 +155,45 @@ def _parts(
         jobs = LocalCommands(place.folder / "jobs", working_folder=Path.cwd())
         world = World(ledger, sources.all, fleet, jobs)
         reconciler = Reconciler(world, patience=given.patience, passing=given.passing, sights=sights)
-        loop = Loop(ledger, reconciler.tick)
+        spool = None if given.own is None else given.own.spool
+        metrics = metrics_of(database, ledger, fleet, counts, spool)
+        loop = Loop(ledger, metrics.timed(reconciler.tick))
         intake = Intake(lake, counts, now_us=now_us, failing=loop.hurry, term=mandate.term)
         sight = partial(sight_of, sights, sources.all, given.patience)
         refuse = open_post(held, receivers, terms.post.public_url, database, given.refuse)
         desk = _desk(ledger, loop, fleet, refuse, sight)
         tokens = SqlTokens(database)
-        allowed = open_gate(held, tokens, own, given.terms.reporting.tokens_file)
+        allowed = open_gate(held, tokens, own, terms.reporting.tokens_file, open_metrics=terms.open_metrics)
         application = create_app(
             [
                 experiments_router(desk, allowed),
                 nodes_router(fleet, own.unit_key, allowed, lost=partial(_note_losses, counts)),
                 intake_router(intake, allowed, forget=fleet.forget),
-                *_doors(given, allowed, own.unit_key, ledger),
+                *_doors(given, allowed, own.unit_key, ledger, metrics),
                 accounts_router(Rebuilding(books, now_us), allowed),
                 audit_router(ledger, allowed),
                 policies_router(allowed),
+                metrics_router(metrics, allowed),
                 readiness_router(partial(_check, ledger, fleet, given.own), allowed),
                 tokens_router(Tokens(tokens, changed=allowed.refresh, now_us=now_us), allowed),
             ],
             repeats=Repeats(SqlKeptAnswers(database), now_us),
+            metrics=metrics,
         )
         run_caretakers(held, lake, terms.keeping, counts, ledger, sources.recorded, mandate)
         run(held, "controller", loop.run, loop.stop)
         yield application
 
 
-def _doors(given: Given, gate: Gate, unit_key: str, ledger: SqlLedger) -> list[APIRouter]:
+def _doors(given: Given, gate: Gate, unit_key: str, ledger: SqlLedger, metrics: Metrics) -> list[APIRouter]:
     """Return the door for outcomes, where there is a node that keeps them."""
     if given.own is None:
         return [_elsewhere()]
     reporting = given.terms.reporting
     allowance = Allowance(reporting.per_s, reporting.burst, now_s=time.monotonic)
     asked = Remembered(partial(wanted_by, ledger), now_s=time.monotonic)
-    door = Door(UnitHash(bytes.fromhex(unit_key)), given.own.spool, asked, now_us, allowance)
+    hashing = UnitHash(bytes.fromhex(unit_key))
+    door = Door(hashing, given.own.spool, asked, now_us, allowance, told=metrics.told)
     return [outcomes_router(door, gate.application)]
 
 

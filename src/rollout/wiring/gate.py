@@ -29,10 +29,13 @@ class Secrets:
     """Of the node in the same process; it stands in no file."""
 
 
-def open_gate(held: ExitStack, tokens: SqlTokens, own: Secrets, applications: Path | None) -> Gate:
+def open_gate(
+    held: ExitStack, tokens: SqlTokens, own: Secrets, applications: Path | None, *, open_metrics: bool
+) -> Gate:
     """Return a gate that lets in who bears one of the tokens; it is kept fresh until the stack ends."""
     tokens.keep(own_token(LOCAL, own.token, Role.ADMIN, now_us()))
     tokens.keep(own_token(LOCAL_NODE, own.node_token, Role.NODE, now_us()))
-    gate, ending = Gate(tokens, now_us=now_us, applications=Applications(applications)), threading.Event()
+    gate = Gate(tokens, now_us=now_us, applications=Applications(applications), open_metrics=open_metrics)
+    ending = threading.Event()
     run(held, "gate", partial(gate.keep_fresh, ending), ending.set)
     return gate

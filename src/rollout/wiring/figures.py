@@ -1,0 +1,48 @@
+"""Where the metrics of a control plane are looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rollout.agent.spool import Spool
+from rollout.api.figures import FeedFigure, NodeFigure, ReceiverFigure, Sources
+from rollout.api.metrics import Metrics
+from rollout.fleet.fleet import Fleet
+from rollout.store.counts import Counts
+from rollout.store.database import Database
+from rollout.store.deliveries import Deliveries
+from rollout.store.ledger import SqlLedger
+from rollout.wiring.parts import now_us
+
+
+def metrics_of(
+    database: Database, ledger: SqlLedger, fleet: Fleet, counts: Counts, spool: Spool | None
+) -> Metrics:
+    """Return the metrics over the parts of a control plane."""
+    return Metrics(
+        Sources(
+            runs=lambda: (run.experiment for run in ledger.runs()),
+            nodes=partial(_nodes, fleet),
+            feeds=partial(_feeds, counts),
+            receivers=partial(_receivers, Deliveries(database)),
+            spool_is_writable=lambda: spool is None or not spool.is_spoiled,
+        )
+    )
+
+
+def _nodes(fleet: Fleet) -> Iterator[NodeFigure]:
+    for seen, is_silent, is_live in fleet.nodes():
+        heard_s = None if seen.at_us is None else max(now_us() - seen.at_us, 0) / 1e6
+        yield NodeFigure(seen.name, is_live, is_silent, heard_s)
+
+
+def _feeds(counts: Counts) -> Iterator[FeedFigure]:
+    for feed in counts.feeds():
+        lag_s = None if feed.watermark_us is None else max(now_us() - feed.watermark_us, 0) / 1e6
+        yield FeedFigure(feed.name, feed.kind, lag_s, feed.bad_lines)
+
+
+def _receivers(deliveries: Deliveries) -> Iterator[ReceiverFigure]:
+    for one in deliveries.figures(now_us()):
+        yield ReceiverFigure(one.receiver, one.waiting, one.failures, one.sent, one.gave_up)
