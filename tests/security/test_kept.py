@@ -22,6 +22,7 @@ from fastapi import HTTPException, Request
 
 from rollout.api.access import application_of, bearer
 from rollout.api.applications import Applications
+from rollout.api.rules import RULES
 from rollout.envoy.process import BOOTSTRAP_FILE
 from tests.api.test_outcomes import digest_of
 from tests.command import environment
@@ -127,6 +128,9 @@ def use(data: Path, control: httpx.Client, users: httpx.Client, example: str) ->
     told += [control.post("/v1/experiments/churn-v2/rollback", content=PASSWORD, headers=allowed)]
     told += [control.get(f"/v1/experiments{page}", headers=one) for one in (allowed, wrong) for page in PAGES]
     told += [control.get(page) for page in ("/openapi.json", "/healthz", "/readyz", f"/{UNIT}")]
+    document = control.get("/openapi.json").json()["paths"]
+    served = {(method.upper(), path) for path, methods in document.items() for method in methods}
+    assert served == set(RULES), "what a house serves is what the roles were tried on"
     return "".join(str(one.headers) + one.text for one in told[:-1])
 
 

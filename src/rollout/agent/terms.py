@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from rollout.agent.names import Named
 from rollout.api.allowance import Reporting
+from rollout.api.tls import Tls
+from rollout.client.addresses import Trust
 from rollout.lake.keeping import Keeping
 from rollout.notify.receivers import Post
 from rollout.prometheus.server import Server
@@ -23,3 +25,7 @@ class Terms:
     post: Post = field(default_factory=Post)
     open_metrics: bool = False
     """Whether `/metrics` is told to anybody."""
+    tls: Tls | None = None
+    """What our own listeners speak TLS with; without it they speak plain HTTP."""
+    trust: Trust | None = None
+    """By what a control plane's certificate is checked."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from functools import partial
 from typing import Any, Final, cast
 
@@ -20,23 +21,28 @@ ENDS_WITHIN_S: Final = 10
 
 
 def server_of(
-    application: ASGIApp, *, most_connections: int = MOST_CONNECTIONS, head_within_s: float = HEAD_WITHIN_S
+    application: ASGIApp,
+    *,
+    tls: ssl.SSLContext | None = None,
+    most_connections: int = MOST_CONNECTIONS,
+    head_within_s: float = HEAD_WITHIN_S,
 ) -> uvicorn.Server:
     """Return a server that is ready to run; it says nothing of itself and writes no log of requests."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            application,
-            http=cast("type[H11Protocol]", partial(_HeadInTime, head_within_s=head_within_s)),
-            ws="none",
-            limit_concurrency=most_connections,
-            h11_max_incomplete_event_size=LARGEST_HEAD,
-            timeout_graceful_shutdown=ENDS_WITHIN_S,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-        )
+    config = uvicorn.Config(
+        application,
+        http=cast("type[H11Protocol]", partial(_HeadInTime, head_within_s=head_within_s)),
+        ws="none",
+        limit_concurrency=most_connections,
+        h11_max_incomplete_event_size=LARGEST_HEAD,
+        timeout_graceful_shutdown=ENDS_WITHIN_S,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
     )
+    config.load()
+    config.ssl = tls
+    return uvicorn.Server(config)
 
 
 class _HeadInTime(H11Protocol):

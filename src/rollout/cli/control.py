@@ -38,10 +38,12 @@ def connection(
     settings: "Settings", patience: "Patience", sleep: "Callable[[float], None]" = time.sleep
 ) -> "Connection":
     """Return the connection that the settings name; nothing is sent yet."""
+    from rollout.cli.terms import trust_in
+    from rollout.client.addresses import Addresses
     from rollout.client.connection import Connection
 
     return Connection(
-        settings.control_url,
+        Addresses.of(settings.control_url, trust_in(settings)),
         token=token(settings),
         timeout_s=settings.control_timeout_s,
         sleep=sleep,

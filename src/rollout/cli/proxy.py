@@ -188,7 +188,8 @@ def _open_samples(held: ExitStack, files: "Files") -> None:
 
 def _greet(asked: ProxyAsked) -> None:
     write(f"proxy: http://{asked.host}:{asked.port}   what applications call\n")
-    write(f"agent: http://{asked.host}:{asked.agent_port}   outcomes, /healthz, /readyz\n")
+    scheme = "http" if asked.terms.tls is None else "https"
+    write(f"agent: {scheme}://{asked.host}:{asked.agent_port}   outcomes, /healthz, /readyz\n")
     if asked.files is None:
         write(f"node {asked.name} of {asked.control_url}\n")
     else:

@@ -2,8 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from rollout.errors import Problem, WrongSettings
+
 if TYPE_CHECKING:
     from rollout.agent.terms import Terms
+    from rollout.api.tls import Tls
+    from rollout.client.addresses import Trust
     from rollout.prometheus.server import Server
     from rollout.settings.settings import Settings
 
@@ -30,7 +34,35 @@ def terms_in(settings: "Settings") -> "Terms":
     )
     named = Named(settings.ca_files, settings.credential_files, settings.public_ca_file)
     post = Post(settings.receivers_file and settings.receivers_file.expanduser(), settings.public_url)
-    return Terms(reporting, keeping, named, _metrics(settings), post, settings.open_metrics)
+    return Terms(
+        reporting,
+        keeping,
+        named,
+        _metrics(settings),
+        post,
+        settings.open_metrics,
+        _tls(settings),
+        trust_in(settings),
+    )
+
+
+def trust_in(settings: "Settings") -> "Trust | None":
+    """Return by what the control plane's certificate is checked, if not by this machine's authorities."""
+    from rollout.client.addresses import Trust
+
+    return None if settings.control_ca_file is None else Trust(settings.control_ca_file.expanduser())
+
+
+def _tls(settings: "Settings") -> "Tls | None":
+    from rollout.api.tls import Tls
+
+    certificate, key = settings.tls_certificate_file, settings.tls_key_file
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        what, remedy = "one is set without the other", "set both, or neither"
+        raise WrongSettings(Problem("tls_certificate_file and tls_key_file", what, remedy))
+    return Tls(certificate.expanduser(), key.expanduser())
 
 
 def _metrics(settings: "Settings") -> "Server | None":

@@ -105,9 +105,10 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         patience=patience,
         terms=terms,
     ) as house:
+        scheme = "http" if terms.tls is None else "https"
         write(
             f"proxy:   http://127.0.0.1:{proxy_port}   what applications call\n"
-            f"control: http://127.0.0.1:{control_port}   token in {home / 'token'}\n"
+            f"control: {scheme}://127.0.0.1:{control_port}   token in {home / 'token'}\n"
             f"{_going_on(house.going_on)}"
             "stop with Ctrl-C\n"
         )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import ssl
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import httpx
+
+from rollout.errors import Problem, WrongSettings
 
 NOT_HERE: Final = frozenset({502, 503, 504})
 """Whoever answers so does not lead, or stands before one that does not answer."""
@@ -16,10 +21,35 @@ NOWHERE: Final = "http://control"
 _SEPARATORS: Final = re.compile(r"[\s,]+")
 
 
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom to believe that it is the control plane, where this machine's own authorities are not asked."""
+
+    ca_file: Path
+    """A PEM file of the authority that vouches for it, or of its own certificate."""
+    is_own: bool = False
+    """Whether the file is the certificate of this very process: then it counts whatever names it bears."""
+
+    def context(self) -> ssl.SSLContext:
+        """Return what a client speaks TLS with; raise `WrongSettings` when the file cannot be used."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_verify_locations(self.ca_file)
+        except (OSError, ssl.SSLError) as error:
+            what = f"holds no certificate that can be used ({error})".lower()
+            remedy = "name a PEM file in ROLLOUT_CONTROL_CA_FILE"
+            raise WrongSettings(Problem(str(self.ca_file), what, remedy)) from None
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.check_hostname = not self.is_own
+        return context
+
+
 class Addresses:
     """The addresses of one control plane, of which one is current; safe to share between threads."""
 
-    def __init__(self, urls: Sequence[str]) -> None:
+    def __init__(self, urls: Sequence[str], trust: Trust | None = None) -> None:
+        self.trust = trust
         self.urls = tuple(dict.fromkeys(url.rstrip("/") for url in urls))
         if not self.urls:
             raise ValueError("a control plane has at least one address")
@@ -27,9 +57,13 @@ class Addresses:
         self._at = 0
 
     @classmethod
-    def of(cls, text: str) -> Addresses:
+    def of(cls, text: str, trust: Trust | None = None) -> Addresses:
         """Return the addresses of a text, which commas or blanks separate; without any it stays one."""
-        return cls([one for one in _SEPARATORS.split(text) if one] or [text])
+        return cls([one for one in _SEPARATORS.split(text) if one] or [text], trust)
+
+    def verify(self) -> ssl.SSLContext | bool:
+        """Return by what certificates are checked: the ones that are named, or this machine's."""
+        return True if self.trust is None else self.trust.context()
 
     def __str__(self) -> str:
         return " or ".join(self.urls)
@@ -87,13 +121,17 @@ def client_to(
     """Return a client whose paths begin at the address that leads; `trust_env` counts for a single one."""
     if len(addresses.urls) == 1:
         return httpx.Client(
-            base_url=addresses.current, headers=headers, timeout=timeout_s, trust_env=trust_env
+            base_url=addresses.current,
+            headers=headers,
+            timeout=timeout_s,
+            trust_env=trust_env,
+            verify=addresses.verify(),
         )
     return httpx.Client(
         base_url=NOWHERE,
         headers=headers,
         timeout=timeout_s,
-        transport=Following(addresses, httpx.HTTPTransport()),
+        transport=Following(addresses, httpx.HTTPTransport(verify=addresses.verify())),
     )
 
 

@@ -187,6 +187,19 @@ class Settings(BaseSettings):
         description="Where people reach the control plane, such as `https://rollout.example.org`; messages "
         "link there.",
     )
+    tls_certificate_file: Path | None = Field(
+        None,
+        description="The PEM file of the certificate with which `up`, `control` and `proxy` listen for "
+        "verbs, nodes and outcomes; it is read again when it changes. Unset means plain HTTP.",
+    )
+    tls_key_file: Path | None = Field(
+        None, description="The PEM file of that certificate's key, without a password."
+    )
+    control_ca_file: Path | None = Field(
+        None,
+        description="The PEM file that vouches for a control plane at an `https` address, for verbs and "
+        "nodes; unset means this machine's own.",
+    )
     open_metrics: bool = Field(
         default=False, description="Whether the control plane's `/metrics` is answered without a token."
     )

@@ -30,8 +30,10 @@ from rollout.api.policies import policies_router
 from rollout.api.problems import Refusal
 from rollout.api.readiness import readiness_router
 from rollout.api.repeats import Repeats
+from rollout.api.tls import Tls
 from rollout.api.tokens import Tokens, tokens_router
 from rollout.api.told import Remembered
+from rollout.client.addresses import Addresses, Trust
 from rollout.client.nodes import LossState
 from rollout.commands.jobs import LocalCommands
 from rollout.controller.loop import Loop
@@ -83,10 +85,19 @@ class Place:
     told: str | None = None
     """The address that others are told, where it is not the one that is listened on."""
 
+    tls: Tls | None = None
+
     @property
     def url(self) -> str:
         """The address of the control plane."""
-        return self.told or f"http://{self.listen.host}:{self.listen.port}"
+        scheme = "http" if self.tls is None else "https"
+        return self.told or f"{scheme}://{self.listen.host}:{self.listen.port}"
+
+    @property
+    def own_addresses(self) -> Addresses:
+        """The same for the node in the same process: the certificate that is served is known to it."""
+        trust = None if self.tls is None else Trust(self.tls.certificate_file, is_own=True)
+        return Addresses([self.url], trust)
 
     @property
     def token_file(self) -> Path:
@@ -133,7 +144,7 @@ def open_control(place: Place, candidate: Candidate, given: Given, *, option: st
     parts = partial(_parts, place, given, own, receivers)
     leading = Leading(candidate, parts, front)
     with ExitStack() as held:
-        serve(held, place.listen, front, option=option)
+        serve(held, place.listen, front, option=option, tls=place.tls)
         leads = leading.begin()
         run(held, "leadership", leading.run, leading.stop)
         yield Control(own.node_token, leads)

@@ -64,7 +64,7 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
 ) -> Iterator[House]:
     """Run proxy, recorders, intake, API and controller in this process until the block ends."""
     terms = terms or Terms()
-    place = Place(folder, folder / "lake", Address(control_port))
+    place = Place(folder, folder / "lake", Address(control_port), tls=terms.tls)
     node_place = NodePlace(NODE, folder, Address(proxy_port))
     keep_private(folder)
     names = Names(terms.named, node_place.envoy)
@@ -77,8 +77,8 @@ def open_house(  # noqa: PLR0913 (each is one thing that a house is given)
         refuse = partial(refuse_unservable, names, terms.metrics)
         given = Given(patience, terms, passing, refuse, Own(NODE, spool))
         control = held.enter_context(open_control(place, Alone(database), given, option="--control-port"))
-        client = held.enter_context(connect(place.url, control.node_token))
-        plane = Plane(place.url, control.node_token, node=NODE)
+        client = held.enter_context(connect(place.own_addresses, control.node_token))
+        plane = Plane(place.own_addresses, control.node_token, node=NODE)
         node = held.enter_context(
             open_node(
                 node_place,

@@ -29,7 +29,7 @@ def open_lone_control(asked: ControlAsked) -> Iterator[Control]:
     """Run a control plane until the block ends, as it was asked for."""
     for folder in (asked.folder, asked.folder / "jobs", asked.lake):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    place = Place(asked.folder, asked.lake, Address(asked.port, asked.host), asked.url)
+    place = Place(asked.folder, asked.lake, Address(asked.port, asked.host), asked.url, asked.terms.tls)
     refuse = partial(_refuse_unservable, asked.terms.metrics)
     with ExitStack() as held:
         database = Database.writer(asked.database)

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from rollout import logs
 from rollout.agent.private import write_private
 from rollout.api.server import server_of
+from rollout.api.tls import Tls
 from rollout.envoy.bootstrap import Address
 from rollout.errors import ControlPlaneFailed, Problem
 
@@ -34,9 +35,15 @@ def now_us() -> int:
     return time.time_ns() // 1_000
 
 
-def serve(held: ExitStack, address: Address, application: ASGIApp, *, option: str) -> None:
+def serve(
+    held: ExitStack, address: Address, application: ASGIApp, *, option: str, tls: Tls | None = None
+) -> None:
     """Serve until the stack ends; return once requests are answered. `option` is what chooses the port."""
-    server = server_of(application)
+    context = None if tls is None else tls.context()
+    server = server_of(application, tls=context)
+    if tls is not None and context is not None:
+        ending = threading.Event()
+        run(held, "certificate", partial(tls.keep_new, context, ending), ending.set)
     listener = held.enter_context(_listener(address, option))
 
     def stop() -> None:

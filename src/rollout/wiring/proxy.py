@@ -29,7 +29,7 @@ from rollout.api.outcomes import Door, outcomes_router
 from rollout.api.readiness import readiness_router
 from rollout.api.told import Remembered, Wanted, wanted
 from rollout.cli.invocation import ProxyAsked
-from rollout.client.addresses import Addresses
+from rollout.client.addresses import Addresses, Trust
 from rollout.client.plane import Plane
 from rollout.envoy.bootstrap import Address
 from rollout.errors import ControlPlaneFailed, Problem, ProxyFailed, RolloutError, WrongSettings
@@ -79,7 +79,7 @@ def open_proxy(asked: ProxyAsked) -> Iterator[Node]:
 @contextmanager
 def _joined(asked: ProxyAsked) -> Iterator[Node]:
     """Follow a control plane, with what it said last while it cannot be reached."""
-    addresses, token = Addresses.of(asked.control_url), asked.token or ""
+    addresses, token = Addresses.of(asked.control_url, asked.terms.trust), asked.token or ""
     if len(token) < SHORTEST_TOKEN:
         what, remedy = "a node needs the control plane's token", "name its file with --token-file"
         raise WrongSettings(Problem("rollout proxy", what, remedy))
@@ -118,7 +118,7 @@ def _alone(asked: ProxyAsked, files: Files) -> Iterator[Node]:
         _open_door(held, asked, hashing, spool, later, token=token, routers=[own])
         host = LOOPBACK if asked.host in {"0.0.0.0", "::"} else asked.host  # noqa: S104 (compared only)
         shown = f"[{host}]" if ":" in host else host
-        client = held.enter_context(connect(f"http://{shown}:{asked.agent_port}", token))
+        client = held.enter_context(connect(_own_door(asked, shown), token))
         node = held.enter_context(_open(asked, hashing, spool, client, signs_off=False))
         follower = Alone(files, node.applier, place.own / "revisions.json")
         follower.begin()
@@ -169,7 +169,14 @@ def _open_door(  # noqa: PLR0913 (one for each part)
     known = application_of([token], Applications(reporting.tokens_file))
     mine = [outcomes_router(door, known), readiness_router(later.check)]
     address = Address(asked.agent_port, asked.host)
-    serve(held, address, create_app([*mine, *routers]), option="--agent-port")
+    serve(held, address, create_app([*mine, *routers]), option="--agent-port", tls=asked.terms.tls)
+
+
+def _own_door(asked: ProxyAsked, host: str) -> Addresses:
+    """Return the address of the node's own door: the certificate that is served there is known."""
+    tls = asked.terms.tls
+    scheme, trust = ("http", None) if tls is None else ("https", Trust(tls.certificate_file, is_own=True))
+    return Addresses([f"{scheme}://{host}:{asked.agent_port}"], trust)
 
 
 def _unit_key(plane: Plane, file: Path) -> bytes:
