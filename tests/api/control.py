@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from rollout.api.access import bearer
 from rollout.api.app import create_app
 from rollout.api.desk import Desk, Tools
 from rollout.api.experiments import experiments_router
 from rollout.api.nodes import nodes_router
+from rollout.api.notifications import notifications_router
 from rollout.api.readiness import readiness_router
 from rollout.api.starting import StartingLedger
 from rollout.client.answers import ReportFormat
@@ -35,6 +36,7 @@ from rollout.policyfile.digest import digest
 from rollout.policyfile.reading import parse, read_bytes
 from rollout.ports import Unread
 from rollout.store.database import Database
+from rollout.store.deliveries import Deliveries
 from rollout.store.ledger import SqlLedger
 from tests.api.serving import serving
 from tests.command import ROOT
@@ -98,7 +100,10 @@ def house(
     clock, changes = Clock(), list[int]()
     fleet = Fleet(marked=lambda: (), now_us=clock, steady_s=lambda: clock() / 1e6, confirmed_within_s=0.0)
     try:
-        application = control(ledger, clock, changes, fleet, is_live=is_live, degraded=degraded, sight=sight)
+        told = notifications_router(Deliveries(database), bearer([TOKEN]))
+        application = control(
+            *(ledger, clock, changes, fleet), is_live=is_live, degraded=degraded, sight=sight, more=[told]
+        )
         with serving(application) as url:
             yield House(url, ledger, database, clock, changes, fleet)
     finally:
@@ -115,6 +120,7 @@ def control(  # noqa: PLR0913 (each is one thing behind the doors)
     is_live: Callable[[Placement], bool],
     degraded: Callable[[str, int], Sequence[Degraded]] = lambda _experiment, _revision: (),
     sight: Callable[[Experiment], Sight | None] = lambda _experiment: None,
+    more: Sequence[APIRouter] = (),
 ) -> FastAPI:
     """Return the application over a ledger; it notes the changes that people make."""
     tools = Tools(
@@ -136,6 +142,7 @@ def control(  # noqa: PLR0913 (each is one thing behind the doors)
         experiments_router(Desk(ledger, tools), allowed),
         nodes_router(fleet, "ab" * 32, allowed, lost=lambda _node, _lost: None),
         readiness_router(check),
+        *more,
     ]
     return create_app(routers)
 

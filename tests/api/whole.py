@@ -23,6 +23,7 @@ from rollout.api.gate import Gate
 from rollout.api.intake import intake_router
 from rollout.api.metrics import metrics_router
 from rollout.api.nodes import nodes_router
+from rollout.api.notifications import notifications_router
 from rollout.api.outcomes import Door, outcomes_router
 from rollout.api.policies import policies_router
 from rollout.api.readiness import readiness_router
@@ -42,6 +43,7 @@ from rollout.policyfile.reading import read_bytes
 from rollout.store.access import SqlTokens
 from rollout.store.counts import Counts
 from rollout.store.database import Database
+from rollout.store.deliveries import Deliveries
 from rollout.store.kept_answers import SqlKeptAnswers
 from rollout.store.ledger import SqlLedger
 from rollout.wiring.figures import metrics_of
@@ -106,6 +108,7 @@ def whole(
             audit_router(ledger, gate),
             policies_router(gate),
             metrics_router(metrics, gate),
+            notifications_router(Deliveries(database), gate),
             tokens_router(Tokens(tokens, changed=gate.refresh, now_us=clock), gate),
             *more,
         ]

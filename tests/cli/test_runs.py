@@ -21,6 +21,8 @@ import pytest
 from rollout.client.nodes import NodeState, RefusedState
 from rollout.domain.decision import Reason
 from rollout.fleet.degradation import Degraded
+from rollout.ports import Delivered
+from rollout.store.outbox import SqlOutbox
 from tests.api.control import POLICY, TOKEN, begin, house, look
 from tests.cli.desk import Desk
 from tests.client.strange import nobody
@@ -357,3 +359,15 @@ def test_watching_on_a_terminal_is_live_outlives_the_server_and_ends_quietly(tmp
         assert process.stderr is not None
         assert process.stderr.read() == b""
     screen.close()
+
+
+def test_a_status_says_who_was_told_and_who_could_not_be(desk: Desk) -> None:
+    (desk.home / "churn.yaml").write_text(POLICY.rstrip() + "\n  notify: [{to: ml, events: [decision]}]\n")
+    assert desk.type("start", "churn.yaml").returncode == 0
+    outbox, now_us = SqlOutbox(desk.there.database), desk.there.clock()
+    parcel = outbox.claim("tests", now_us)
+    assert parcel is not None
+    outbox.settle(parcel, Delivered(is_taken=False, why="it answered 500"), now_us, chance=1.0)
+    said = desk.type("status", "churn-v2").stdout
+    assert "told:\n  ml: churn-v2: started, to be sent at " in said
+    assert "because it answered 500 (try 1)" in said

@@ -16,6 +16,7 @@ from rollout.client import answers as said
 from rollout.client.audit import ActAnswer, AuditAnswer, KnownHead, VerifiedAnswer
 from rollout.client.evidence import RebuiltAnswer
 from rollout.client.nodes import NodeAnswer, NodesAnswer, NodeState, SnapshotAnswer, UnitKeyAnswer
+from rollout.client.notifications import DeliveryAnswer, NotificationsAnswer
 from rollout.client.outcomes import RefusedOutcome, ToldAnswer, WantedAnswer
 from rollout.client.policies import FindingAnswer, LintAnswer, PlanAnswer
 from rollout.client.records import RecordAnswer, ReplayAnswer
@@ -186,6 +187,26 @@ ANSWERS: Final[Mapping[tuple[str, str], tuple[int, object]]] = {
     ("POST", "/v1/audit/verify"): (
         200,
         VerifiedAnswer(lines=1, newest_number=1, newest_hash=_HASH, found=0),
+    ),
+    ("GET", "/v1/notifications"): (
+        200,
+        NotificationsAnswer(
+            notifications=(
+                DeliveryAnswer(
+                    number=7,
+                    id="a1b2c3d4.41.ml-growth",
+                    receiver="ml-growth",
+                    experiment="churn-v2",
+                    at=_AT,
+                    title="churn-v2: rolled back (errors)",
+                    decision=17,
+                    state="pending",
+                    tries=1,
+                    problem="it answered 500",
+                    next_at=_AT + timedelta(seconds=2),
+                ),
+            )
+        ),
     ),
     ("GET", "/v1/tokens"): (200, TokensAnswer(tokens=(_TOKEN,))),
     ("POST", "/v1/tokens"): (201, CreatedTokenAnswer(token=_TOKEN, secret=None)),

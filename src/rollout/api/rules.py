@@ -49,6 +49,7 @@ RULES: Final[Mapping[tuple[str, str], frozenset[Role]]] = MappingProxyType(
         ("POST", f"{_RUN}/decisions/{{number}}/replay"): READERS,
         ("GET", "/v1/audit"): READERS,
         ("POST", "/v1/audit/verify"): READERS,
+        ("GET", "/v1/notifications"): READERS,
         ("GET", "/v1/tokens"): ADMINS,
         ("POST", "/v1/tokens"): ADMINS,
         ("DELETE", "/v1/tokens/{name}"): ADMINS,

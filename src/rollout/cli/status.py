@@ -22,6 +22,10 @@ SHOWN = 5
 """How many decisions a live view begins with."""
 
 
+TOLD = 5
+"""So many messages are shown, the newest first."""
+
+
 @click.command(
     "status",
     epilog=epilog(
@@ -69,6 +73,7 @@ def verb(invocation: Invocation, name: str | None, output: str | None, *, watch:
             _overview(look(), settings.color)
         else:
             _details(look()[0], settings.color)
+            _told(control, name)
 
 
 def _look(control: "ControlPlane", name: str | None) -> "Callable[[], tuple[ExperimentAnswer, ...]]":
@@ -100,3 +105,12 @@ def _details(experiment: "ExperimentAnswer", color: "Color") -> None:
     if rows:
         write("\n")
         print_table(rows, color)
+
+
+def _told(control: "ControlPlane", name: str) -> None:
+    """Say who was told lately, and who could not be."""
+    from rollout.cli.told import told
+
+    lines = list(told(control.notifications(name, page_size=TOLD, pages=1)))
+    if lines:
+        write("".join(f"{printable(line)}\n" for line in ["", "told:", *lines]))

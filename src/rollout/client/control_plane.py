@@ -21,6 +21,7 @@ from rollout.client.audit import ActAnswer, AuditAnswer, KnownHead, VerifiedAnsw
 from rollout.client.connection import Conversation, Request
 from rollout.client.evidence import EvidenceAnswer, RebuiltAnswer
 from rollout.client.nodes import NodesAnswer
+from rollout.client.notifications import DeliveryAnswer, NotificationsAnswer
 from rollout.client.policies import LintAnswer, PlanAnswer
 from rollout.client.records import RecordAnswer, ReplayAnswer
 from rollout.client.tokens import CreatedTokenAnswer, TokenAnswer, TokenRequest, TokensAnswer
@@ -29,6 +30,7 @@ from rollout.domain.access import Role
 
 EXPERIMENTS: Final = "/v1/experiments"
 NODES: Final = "/v1/nodes"
+NOTIFICATIONS: Final = "/v1/notifications"
 POLICIES: Final = "/v1/policies"
 AUDIT: Final = "/v1/audit"
 TOKENS: Final = "/v1/tokens"
@@ -196,6 +198,19 @@ class ControlPlane(Conversation):
         """End a token."""
         place = f"{TOKENS}/{quote(name, safe='')}"
         return self._connection.ask(Request("DELETE", place, key=_drawn()), TokenAnswer)
+
+    def notifications(
+        self, experiment: str | None = None, *, page_size: int = MAXIMUM_PAGE, pages: int = MAXIMUM_PAGES
+    ) -> Iterator[DeliveryAnswer]:
+        """Yield what was or will be told, of an experiment or of all, the newest first."""
+        query: dict[str, str | int] = {"limit": page_size}
+        query |= {} if experiment is None else {"experiment": experiment}
+        for _ in range(pages):
+            page = self._connection.ask(Request("GET", NOTIFICATIONS, query), NotificationsAnswer)
+            yield from page.notifications
+            if page.next_before is None:
+                return
+            query["before"] = page.next_before
 
     def nodes(self) -> NodesAnswer:
         """Return how every node stands, by name."""

@@ -25,6 +25,7 @@ from rollout.api.gate import Gate
 from rollout.api.intake import intake_router
 from rollout.api.metrics import Metrics, metrics_router
 from rollout.api.nodes import nodes_router
+from rollout.api.notifications import notifications_router
 from rollout.api.outcomes import Door, outcomes_router
 from rollout.api.policies import policies_router
 from rollout.api.problems import Refusal
@@ -57,6 +58,7 @@ from rollout.ports import Ledger, Unread
 from rollout.render.pages import page
 from rollout.store.access import SqlTokens
 from rollout.store.counts import Counts
+from rollout.store.deliveries import Deliveries
 from rollout.store.kept_answers import SqlKeptAnswers
 from rollout.store.ledger import SqlLedger
 from rollout.store.losses import Lost
@@ -185,6 +187,7 @@ def _parts(
                 audit_router(ledger, allowed),
                 policies_router(allowed),
                 metrics_router(metrics, allowed),
+                notifications_router(Deliveries(database), allowed),
                 readiness_router(partial(_check, ledger, fleet, given.own), allowed),
                 tokens_router(Tokens(tokens, changed=allowed.refresh, now_us=now_us), allowed),
             ],
