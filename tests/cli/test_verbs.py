@@ -71,6 +71,16 @@ def test_without_a_name_it_is_the_user_s(desk: Desk) -> None:
     assert wish_of(desk) == ("pause", "ben", "x")
 
 
+def test_what_was_asked_of_another_state_is_refused(desk: Desk) -> None:
+    seen = json.loads(say(desk, "status", "churn-v2", "-o", "json").out)["version"]
+    look(desk.there.ledger, "churn-v2", Reason.STEP_UNFINISHED)
+    late = say(desk, "pause", "churn-v2", "--why", "x", "--who", "anna", "--if-version", str(seen))
+    assert (late.code, late.out, wish_of(desk)) == (2, "", None)
+    assert late.err.startswith("churn-v2: ")
+    now = say(desk, "pause", "churn-v2", "--why", "x", "--who", "anna", "--if-version", str(seen + 1))
+    assert (now.code, wish_of(desk)) == (0, ("pause", "anna", "x")), now.err
+
+
 @pytest.mark.parametrize("verb", ["advance", "promote"])
 def test_what_is_not_proven_needs_an_override(desk: Desk, verb: str) -> None:
     look(desk.there.ledger, "churn-v2", Reason.STEP_UNFINISHED)

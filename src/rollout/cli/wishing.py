@@ -14,6 +14,7 @@ from rollout.cli.root import epilog
 from rollout.cli.usage import misused
 
 if TYPE_CHECKING:
+    from rollout.client.control_plane import ControlPlane
     from rollout.client.wishes import AskedAnswer
 
 Option: TypeAlias = Callable[[Callable[..., None]], Callable[..., None]]
@@ -46,6 +47,13 @@ def wish_verb(
         @experiment_name
         @click.option("--why", required=True, help="The reason; it is recorded, shown and reported.")
         @click.option("--who", help="Who wants it.  [default: the name of the user who runs this]")
+        @click.option(
+            "--if-version",
+            "version",
+            type=click.IntRange(min=0),
+            metavar="NUMBER",
+            help="Only if it still stands as then: `version` in `rollout status NAME --output json`.",
+        )
         @output_option
         @pass_invocation
         def verb(
@@ -53,6 +61,7 @@ def wish_verb(
             /,
             why: str,
             who: str | None,
+            version: int | None,
             output: str | None,
             **own: Any,  # noqa: ANN401 (what the verb's own options are is the verb's)
         ) -> None:
@@ -61,7 +70,7 @@ def wish_verb(
             run = str(own.pop("name"))
             person = person_of(name, who, why)
             with control_plane(invocation.settings) as control:
-                asked = ask(control, run, person, **own)
+                asked = ask(_bound(control, run, version), run, person, **own)
             if (output or invocation.settings.output) == "json":
                 print_json(asked.model_dump(mode="json"))
             else:
@@ -72,6 +81,13 @@ def wish_verb(
         return click.command(name, help=ask.__doc__, epilog=epilog(examples))(verb)
 
     return made
+
+
+def _bound(control: "ControlPlane", name: str, version: int | None) -> "ControlPlane":
+    """Return the control plane, whose verbs are refused unless the run stands as it was seen."""
+    if version is None:
+        return control
+    return control.only_if(control.experiment(name).model_copy(update={"version": version}))
 
 
 def person_of(verb: str, who: str | None, why: str) -> Person:

@@ -41,6 +41,8 @@ class Request:
     content_encoding: str | None = None
     key: str | None = None
     """Its `Idempotency-Key`: sent again, it is answered as it was before."""
+    if_match: str | None = None
+    """The state that it asks about, as an `ETag`: refused where the run has moved on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ class Connection:
             "content-type": request.content_type,
             "content-encoding": request.content_encoding,
             "idempotency-key": request.key,
+            "if-match": request.if_match,
         }
         headers = {name: value for name, value in named.items() if value is not None}
         with self._client.stream(

@@ -42,6 +42,14 @@ JSON: Final = "application/json"
 class ControlPlane(Conversation):
     """Asks one control plane; a context that closes its connection."""
 
+    _if_match: str | None = None
+
+    def only_if(self, run: ExperimentAnswer) -> ControlPlane:
+        """Return the same conversation, whose verbs are refused unless the run stands as in this answer."""
+        bound = ControlPlane(self._connection)
+        bound._if_match = f'"{run.uid}-{run.version}"'
+        return bound
+
     def start(self, policy: bytes, *, file: str = "policy") -> StartedAnswer:
         """Start an experiment by its policy's text; the same policy again changes nothing."""
         request = Request(
@@ -162,7 +170,9 @@ class ControlPlane(Conversation):
     def _ask(self, name: str, verb: str, wish: WishRequest) -> AskedAnswer:
         content = wish.model_dump_json(exclude_defaults=True).encode()
         place = f"{path_of(name)}/{verb}"
-        request = Request("POST", place, content=content, content_type=JSON, key=_drawn())
+        request = Request(
+            "POST", place, content=content, content_type=JSON, key=_drawn(), if_match=self._if_match
+        )
         return self._connection.ask(request, AskedAnswer)
 
     def audit(self, *, after: int = 0, page_size: int = MAXIMUM_PAGE) -> Iterator[ActAnswer]:
