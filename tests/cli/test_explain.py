@@ -55,6 +55,8 @@ def test_a_broken_split_is_told_in_numbers_with_causes_and_what_to_do(desk: Desk
     ) in told
     assert "\nwhat it waits for:\n  a person must decide: rollout resume churn-v2, or rollback\n" in told
     assert "\nwhat to do: find what sends one arm's users elsewhere, and mend it; then begin anew" in told
+    sentence = "; the split is broken: control 1.4.2: 4,000 units, expected 3,550 (+12.7%); candidate 2.0.0: "
+    assert sentence in say(desk, "report", "churn-v2").out
     found = json.loads(say(desk, "explain", "churn-v2", "-o", "json").out)["experiment"]["outlook"]
     assert [arm["units"] for arm in found["imbalance"]["arms"]] == [4_000, 3_100]
     assert found["imbalance"]["log_e"] > found["imbalance"]["bar"]

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from rollout.api.acts import act_of
 from rollout.api.beside import range_beside
 from rollout.api.evidence import evidence_answer
-from rollout.api.outlook import newest_look, outlook
+from rollout.api.outlook import broken_split, newest_look, outlook
 from rollout.api.pages import page_of
 from rollout.api.problems import Refusal
 from rollout.api.records import Records
@@ -193,7 +193,8 @@ class Desk:
         """Return the report of an experiment's latest run."""
         run = self._find(name).experiment
         degraded = self._tools.degraded(run.policy.name, run.revision)
-        troubles = tuple(one.sentence for one in degraded_answers(run.policy, degraded))
+        fared = (one.sentence for one in degraded_answers(run.policy, degraded))
+        troubles = (*broken_split(self._tools.sight(run)), *fared)
         return self._tools.render(run, self._ledger.history(run.uid), form, troubles)
 
     def _known(self) -> dict[str, Standing]:

@@ -21,6 +21,7 @@ from rollout.domain.advice import advice
 from rollout.domain.experiment import SECOND_US, Experiment
 from rollout.domain.imbalance import causes, imbalance
 from rollout.domain.opening import next_open
+from rollout.domain.policy import Policy
 from rollout.domain.verdict import Judgement
 from rollout.domain.waiting import Awaited, Deadline, Wait, deadlines, waits
 from rollout.errors import Stop
@@ -54,6 +55,19 @@ def newest_look(sight: Sight) -> LookAnswer:
     return seen_answer(
         sight.experiment.policy, sight.judgement, sight.at_us, None if mark is None else int(mark)
     )
+
+
+def broken_split(sight: Sight | None) -> tuple[str, ...]:
+    """Say in a sentence how units fall to the arms, where they do not fall as split."""
+    if sight is None or sight.judgement.split_holds:
+        return ()
+    policy, log_e = sight.experiment.policy, sight.judgement.log_e_mismatch
+    lines = account(imbalance(policy, sight.evidence, log_e), _versions(policy))
+    return (f"the split is broken: {'; '.join(lines)}",)
+
+
+def _versions(policy: Policy) -> tuple[str, ...]:
+    return (policy.baseline.version, *(one.version for one in policy.candidates))
 
 
 def _opens_us(experiment: Experiment, now_us: int) -> int | None:
@@ -99,7 +113,7 @@ def _imbalance(
         return None
     policy = experiment.policy
     found = imbalance(policy, sight.evidence, judgement.log_e_mismatch)
-    versions = (policy.baseline.version, *(one.version for one in policy.candidates))
+    versions = _versions(policy)
     return ImbalanceAnswer(
         arms=tuple(
             ArmUnitsAnswer(version=version, units=units, expected=expected)
