@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from rollout.domain.decision import Reason
+from rollout.domain.decision import Decision, Reason
 from rollout.domain.experiment import Phase
+from rollout.domain.history import Entry
 from rollout.ports import Outbox
 from rollout.store.database import Database
 from rollout.store.deliveries import Deliveries
@@ -23,7 +24,7 @@ from tests.contracts.outbox import (
     TellingLedger,
     send_all,
 )
-from tests.domain.scenes import NOW_US, SECOND_US
+from tests.domain.scenes import NOW_US, SECOND_US, judgement
 from tests.store.test_ledger import ledger_of
 
 
@@ -107,3 +108,14 @@ def test_no_more_wait_than_there_is_room_for(database: Database, ledger: Telling
         tale.decide(Reason.STEP_PASSED, NOW_US + number)
     SqlOutbox(database, most_waiting=5).tidy(NOW_US + SECOND_US)
     assert [one.state for one in Deliveries(database).of()] == [*["pending"] * 5, *["gave-up"] * 2]
+
+
+def test_a_decision_is_recorded_even_where_nobody_can_be_told_of_it(
+    database: Database, ledger: TellingLedger
+) -> None:
+    tale = Tale(ledger)
+    seen, run = tale.standing, tale.standing.experiment
+    unheard_of = Decision(Reason.METRIC_HARMED, "errors", 9)
+    look = Entry(1, NOW_US, unheard_of, run.phase, 0, judgement(), NOW_US, 1, run.policy)
+    assert ledger.record(seen, run, look)
+    assert [one.news.occasion.value for one in Deliveries(database).of()] == ["started"]

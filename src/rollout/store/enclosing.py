@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
+import structlog
 from sqlalchemy import Connection, text
 
 from rollout.domain.audit import Act
@@ -11,7 +13,7 @@ from rollout.domain.decision import Decision
 from rollout.domain.experiment import Experiment
 from rollout.domain.history import Entry
 from rollout.domain.news import News, changed, decided
-from rollout.domain.policy import Policy
+from rollout.domain.policy import Notice
 from rollout.domain.telling import (
     RECOVERED_US,
     Occasion,
@@ -23,6 +25,7 @@ from rollout.domain.telling import (
 )
 from rollout.store.ledger_json import written
 
+_LOG = structlog.get_logger(part="store")
 PENDING: Final = "pending"
 SENT: Final = "sent"
 GAVE_UP: Final = "gave-up"
@@ -38,7 +41,13 @@ def enclose_decision(connection: Connection, version: int, run: Experiment, entr
     telling = telling_of(Occasion.DECIDED, entry.decision)
     if telling is None or (is_repeated(entry.decision) and _is_told(connection, run.uid, topic, entry)):
         return
-    _enclose(connection, decided(version, run, entry), entry.policy, telling, topic)
+    try:
+        news = decided(version, run, entry)
+        content = written(news)
+    except Exception:  # noqa: BLE001 (a decision is recorded, whatever keeps people from being told)
+        _LOG.exception("nobody can be told of a decision", uid=run.uid, number=entry.number)
+        return
+    _enclose(connection, news, content, entry.policy.notify, telling, topic)
 
 
 def enclose_change(  # noqa: PLR0913, PLR0917 (each is one thing that is told)
@@ -48,12 +57,14 @@ def enclose_change(  # noqa: PLR0913, PLR0917 (each is one thing that is told)
     telling = telling_of(occasion, None)
     if run.policy.notify and telling is not None:
         topic = topic_of(occasion, None, run.revision)
-        _enclose(connection, changed(occasion, version, run, at_us, act), run.policy, telling, topic)
+        news = changed(occasion, version, run, at_us, act)
+        _enclose(connection, news, written(news), run.policy.notify, telling, topic)
 
 
-def _enclose(connection: Connection, news: News, policy: Policy, telling: Telling, topic: str) -> None:
-    content = written(news)
-    for notice in policy.notify:
+def _enclose(  # noqa: PLR0913, PLR0917 (the same)
+    connection: Connection, news: News, content: str, notices: Sequence[Notice], telling: Telling, topic: str
+) -> None:
+    for notice in notices:
         if not events_of(telling).isdisjoint(notice.events):
             connection.execute(_NEW_RECEIVER, {"name": notice.to})
             row = {
