@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import scipy
 
-from bench import decisions, judge, lint, statistics, traffic
+from bench import database, decisions, judge, lint, statistics, traffic
 from bench.evidence import costs as evidence
 from bench.fast import costs as fast
 from bench.fleet import fanout
@@ -56,6 +56,7 @@ def sections(plan: harm.Plan) -> Mapping[str, Section]:
         "imports": Section(
             "two minutes", lambda: imports.lines(imports.table(imports.Plan())), is_quick=False
         ),
+        "database": Section("some seconds", lambda: database.lines(database.table(database.Plan()))),
         "fleet": Section("half a minute", lambda: fanout.lines(fanout.table(fanout.Plan()))),
         "lag": Section("half a minute", lambda: lag.lines(lag.measured(lag.Plan()))),
         "evidence": Section("five minutes", _evidence, is_quick=False),
