@@ -8,10 +8,10 @@ from typing import Protocol
 from rollout.domain.assignment import Placement
 from rollout.domain.basis import Basis, Query
 from rollout.domain.evidence import Evidence
-from rollout.domain.experiment import Experiment, JobState
+from rollout.domain.experiment import Experiment
 from rollout.domain.history import Entry
+from rollout.domain.job import JobReport, Order
 from rollout.domain.news import Letter
-from rollout.domain.policy import LocalCommand
 from rollout.errors import Problem
 
 
@@ -75,19 +75,23 @@ class Traffic(Protocol):
 
 
 class Jobs(Protocol):
-    """Where actions run; a name is started at most once, whatever crashes in between."""
+    """Where actions run; an order is begun at most once, whoever crashes or asks twice.
 
-    def start(self, name: str, action: LocalCommand, variables: dict[str, str]) -> None:
-        """Start the action under its name, unless that name was started before."""
+    What bears its name and is not this order, by the run's label or by its arguments, is never taken for it:
+    that is a `Stop` which names both. Where no answer comes it is a `Retry`, and asking again is harmless.
+    """
 
-    def state(self, name: str) -> JobState | None:
-        """Return what is known of a name, or None when it was never started."""
+    def start(self, order: Order) -> None:
+        """Begin an order, unless it was begun before."""
 
-    def stop(self, name: str) -> None:
-        """Have the action of that name end within a minute, by force if need be, if it runs.
+    def report(self, order: Order) -> JobReport | None:
+        """Return how an order stands, or None when it was never begun."""
 
-        One that was not started before is never started afterwards: whoever decided to start it may have been
-        held up, and must find that it is too late. Its state is then that of one that failed.
+    def stop(self, order: Order) -> None:
+        """Have what was begun under the order's name for its run end within a minute, by force if need be.
+
+        What was not begun before is never begun afterwards: whoever decided to begin it may have been held
+        up, and must find that it is too late. It stands then as one that failed.
         """
 
 

@@ -63,6 +63,7 @@ def full(experiment: Experiment) -> Experiment:
         step_entered_us=NOW_US - 8,
         fresh_us=NOW_US - 7,
         rollback_failed=True,
+        was_late=True,
         rollback_wish=Wish("ann", "the model card is wrong", NOW_US),
         latches={"converted": 3.5, "p99@2": math.inf},
         stopped={1: NOW_US - 6, 3: NOW_US - 5},
@@ -77,6 +78,7 @@ def full(experiment: Experiment) -> Experiment:
         balanced_us=NOW_US - 2,
         promote_attempt=2,
         rollback_attempt=3,
+        action_from_us=NOW_US - 1,
         layer_range=Range(1_000, 5_000),
     )
 

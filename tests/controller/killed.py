@@ -14,8 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from rollout.commands.jobs import LocalCommands
+from rollout.commands.supervise import BEGUN
 from rollout.controller.reconcile import Point, Reconciler, World
-from rollout.domain.experiment import Experiment, JobState, Phase
+from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.policy import Actions, LocalCommand, Policy, Resilience
 from rollout.store.database import Database
 from rollout.store.ledger import SqlLedger
@@ -60,7 +61,7 @@ def main(folder: Path, point: str, looks: int) -> None:
         if tick is None or tick.experiment.phase in {Phase.PROMOTED, Phase.ROLLED_BACK}:
             break
         for folder_of_job in (folder / "jobs").glob("*"):
-            while jobs.state(folder_of_job.name) is JobState.RUNNING:
+            while (folder_of_job / BEGUN).exists() and jobs.ended(folder_of_job.name) is None:
                 time.sleep(0.01)
     database.close()
 

@@ -6,15 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from rollout.controller.naming import Purpose, job_name, variables
+from rollout.controller.acting import GRACE_US
+from rollout.controller.naming import Purpose, job_name, order_for, variables
 from rollout.domain.buckets import Range
 from rollout.domain.experiment import JobState, Phase
-from rollout.domain.policy import Actions, LocalCommand
-from rollout.domain.wish import Wish
+from rollout.domain.job import JobReport, Order
+from rollout.domain.policy import Actions
+from rollout.domain.wish import Asked, Wish
 from rollout.errors import Problem, Retry, Stop
 from rollout.ports import Unread
 from tests.controller.worlds import BOTH, Scene, outage
-from tests.domain.scenes import EXPERIMENT, HOUR_US, NOW_US, changed, evidence
+from tests.domain.scenes import EXPERIMENT, HOUR_US, NOW_US, SECOND_US, changed, evidence
+from tests.replaying import assert_all_agree
 from tests.simulation.fakes import MemoryJobs
 
 BROKEN = evidence(errors=0.2)
@@ -138,10 +141,10 @@ class Illegible(MemoryJobs):
 
     illegible = ""
 
-    def state(self, name: str) -> JobState | None:
-        if name == self.illegible:
-            raise Stop(Problem(name, "not what was written there", "look"))
-        return super().state(name)
+    def report(self, order: Order) -> JobReport | None:
+        if order.name == self.illegible:
+            raise Stop(Problem(order.name, "not what was written there", "look"))
+        return super().report(order)
 
 
 @pytest.mark.parametrize("is_silent", [True, False])
@@ -327,13 +330,13 @@ def test_an_action_is_told_what_it_is_for() -> None:
 def test_a_promote_action_that_was_given_up_before_it_began_never_begins() -> None:
     scene = Scene()
     scene.change(phase=Phase.PROMOTING, winner=1)
-    late = (scene.promote_job, BOTH.promote)
+    late = order_for(scene.ledger.runs()[0].experiment, Purpose.PROMOTE)
     scene.change(phase=Phase.ROLLING_BACK)
     for _ in range(2):
         scene.tick()
     assert scene.phase is Phase.ROLLED_BACK
-    assert isinstance(late[1], LocalCommand)
-    scene.jobs.start(late[0], late[1], {})
+    assert late is not None
+    scene.jobs.start(late)
     assert scene.jobs.begun == [scene.rollback_job], (
         "whoever decided to promote was held up, and comes too late"
     )
@@ -348,3 +351,142 @@ def test_a_promote_action_is_stopped_before_the_proxies_have_confirmed_anything(
     assert scene.phase is Phase.ROLLING_BACK
     assert scene.jobs.state(scene.promote_job) is JobState.FAILED
     assert scene.jobs.begun == [scene.promote_job]
+
+
+def test_an_action_that_waits_for_a_person_is_said_and_waited_for() -> None:
+    scene = Scene()
+    scene.tick()
+    scene.jobs.end(scene.promote_job, JobState.WAITING)
+    scene.tick(after_s=40)
+    assert (scene.phase, scene.reasons[-1]) == (Phase.PROMOTING, "PROMOTION_WAITS")
+    scene.jobs.end(scene.promote_job, JobState.SUCCEEDED)
+    scene.tick()
+    assert scene.phase is Phase.PROMOTED
+
+
+DEADLINE_S = 1_800.0 + GRACE_US / SECOND_US
+"""After so long the controller ends an action itself."""
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_an_action_past_its_deadline_is_stopped_and_has_failed(*, is_restarted: bool) -> None:
+    scene = Scene()
+    scene.tick()
+    scene.tick(after_s=DEADLINE_S - 10)
+    assert scene.jobs.state(scene.promote_job) is JobState.RUNNING
+    if is_restarted:
+        scene.restart()
+    scene.tick(after_s=20)
+    assert scene.jobs.state(scene.promote_job) is JobState.FAILED
+    scene.tick()
+    assert (scene.phase, scene.split.steps_on) == (Phase.ACTION_FAILED, 3)
+    assert scene.reasons[-1] == "PROMOTION_LATE"
+    assert "its deadline of 1800 s is over" in last_report(scene).message
+    assert_all_agree(scene.ledger, scene.uid)
+
+
+def test_an_action_that_does_not_stop_is_not_waited_for_for_ever() -> None:
+    scene = Scene()
+    scene.tick()
+    scene.jobs.outlives_stops = True
+    scene.tick(after_s=DEADLINE_S)
+    for _ in range(5):
+        scene.tick(after_s=10)
+        assert scene.phase is Phase.PROMOTING
+    scene.tick(after_s=10)
+    assert (scene.phase, scene.reasons[-1]) == (Phase.ACTION_FAILED, "PROMOTION_LATE")
+    assert "it did not stop" in last_report(scene).message
+
+
+@pytest.mark.parametrize("actions", [BOTH, replace(BOTH, promote=None)])
+def test_a_rollback_whose_action_nobody_knows_ends_and_can_be_tried_again(actions: Actions) -> None:
+    scene = Scene(actions=actions, jobs=Illegible())
+    assert isinstance(scene.jobs, Illegible)
+    scene.jobs.illegible = scene.rollback_job
+    scene.readings.reading = BROKEN
+    scene.tick()
+    for _ in range(40):
+        scene.tick(after_s=60)
+    assert (scene.phase, scene.reasons[-1]) == (Phase.ACTION_FAILED, "ROLLBACK_LATE")
+    assert "not what was written there" in last_report(scene).message
+    scene.change(wish=replace(WISH, kind=Asked.RETRY))
+    for _ in range(3):
+        scene.tick()
+    assert scene.rollback_job.endswith("-2")
+    assert scene.phase is Phase.ROLLED_BACK
+
+
+def test_another_action_of_the_name_is_never_taken_for_ours() -> None:
+    scene = Scene()
+    run = scene.ledger.runs()[0].experiment
+    work = order_for(replace(run, phase=Phase.PROMOTING, winner=1), Purpose.PROMOTE)
+    assert work is not None
+    scene.jobs.start(replace(work, variables={"ROLLOUT_VERSION": "9.9.9"}))
+    scene.jobs.end(work.name, JobState.SUCCEEDED)
+    scene.tick()
+    tick = scene.tick()
+    assert (scene.phase, scene.split.is_promoted) == (Phase.PROMOTING, False)
+    assert "another order" in "".join(map(str, tick.problems))
+
+
+def test_ten_seconds_for_zero_hold_over_restarts() -> None:
+    scene = Scene()
+    scene.traffic.refusal = "not acknowledged"
+    scene.readings.reading = BROKEN
+    scene.tick()
+    for second in range(1, 10):
+        if second == 3:
+            scene.restart()
+        scene.tick()
+        assert scene.jobs.begun == []
+    scene.tick()
+    assert scene.jobs.begun == [scene.rollback_job]
+
+
+def test_a_controller_that_has_just_begun_lets_proxies_find_it_before_it_acts() -> None:
+    scene = Scene()
+    scene.traffic.refusal = "not acknowledged"
+    scene.readings.reading = BROKEN
+    scene.tick()
+    scene.restart()
+    scene.tick(after_s=300)
+    for _ in range(5):
+        assert scene.jobs.begun == []
+        scene.tick()
+    scene.tick()
+    assert scene.jobs.begun == [scene.rollback_job]
+
+
+def test_a_minute_for_the_promote_action_s_end_holds_over_restarts() -> None:
+    scene = Scene()
+    scene.tick()
+    scene.jobs.outlives_stops = True
+    scene.readings.reading = BROKEN
+    scene.tick()
+    for _ in range(3):
+        scene.tick(after_s=20)
+        scene.restart()
+    scene.tick(after_s=10)
+    assert scene.jobs.begun == [scene.promote_job]
+    scene.tick(after_s=5)
+    scene.tick(after_s=10)
+    assert scene.jobs.begun == [scene.promote_job, scene.rollback_job]
+
+
+def test_after_a_long_absence_a_promote_action_is_told_to_stop_before_the_rollback_s_begins() -> None:
+    scene = Scene()
+    scene.tick()
+    scene.readings.reading = BROKEN
+    scene.change(phase=Phase.ROLLING_BACK, action_from_us=scene.now_us)
+    scene.restart()
+    scene.tick(after_s=3_600)
+    assert scene.jobs.state(scene.promote_job) is JobState.FAILED
+    assert scene.jobs.begun == [scene.promote_job, scene.rollback_job]
+
+
+def last_report(scene: Scene) -> JobReport:
+    """Return what the newest entry says of the action."""
+    basis = scene.ledger.basis(scene.uid, len(scene.reasons))
+    assert basis is not None
+    assert basis.job is not None
+    return basis.job

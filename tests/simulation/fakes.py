@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from rollout.domain.assignment import Placement
 from rollout.domain.basis import Basis
 from rollout.domain.evidence import Evidence, nothing_known
 from rollout.domain.experiment import ENDED, Experiment, JobState, Phase
 from rollout.domain.history import Entry
+from rollout.domain.job import OUTPUT_CHARACTERS, JobReport, Order
 from rollout.domain.policy import LocalCommand, Policy
 from rollout.errors import Problem, RequestRefused, Stop
 from rollout.ports import Observed, Published, Standing, Unread
@@ -106,7 +109,7 @@ class MemoryLedger:
 
 
 class MemoryJobs:
-    """Actions that run until the test, or a stop, ends them; every beginning is written down."""
+    """Actions that run until the test, a stop or their deadline ends them; every start is written down."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
@@ -114,29 +117,76 @@ class MemoryJobs:
         self.failure: Exception | None = None
         self.outlives_stops = False
         """Whether an action goes on for a while after it was asked to end."""
-        self._states: dict[str, JobState] = {}
+        self._turn = threading.Lock()
+        self._orders: dict[str, Order] = {}
+        self._reports: dict[str, JobReport] = {}
+        self._begun_s: dict[str, float] = {}
 
-    def start(self, name: str, action: LocalCommand, variables: dict[str, str]) -> None:
+    def start(self, order: Order) -> None:
         if self.failure is not None:
             raise self.failure
-        if name in self._states:
-            return
-        self.begun.append(name)
-        self.told[name] = variables
-        # The commands of these tests say how they end: `sleep` goes on until it is ended from outside.
-        ends = {"true": JobState.SUCCEEDED, "false": JobState.FAILED}
-        self._states[name] = ends.get(action.command[0], JobState.RUNNING)
+        with self._turn:
+            if self._known(order, whole=True):
+                return
+            self._orders[order.name] = order
+            self._begun_s[order.name] = time.monotonic()
+            self.begun.append(order.name)
+            self.told[order.name] = dict(order.variables)
+            self._reports[order.name] = _begun(order)
 
-    def state(self, name: str) -> JobState | None:
-        return self._states.get(name)
+    def report(self, order: Order) -> JobReport | None:
+        if not self._known(order, whole=True):
+            return None
+        known = self._reports[order.name]
+        is_over = time.monotonic() - self._begun_s[order.name] >= order.action.deadline_s
+        if known.state is JobState.RUNNING and is_over:
+            known = self._reports[order.name] = replace(
+                known, state=JobState.LATE, message="past its deadline"
+            )
+        return known
 
-    def stop(self, name: str) -> None:
-        is_running = self._states.get(name) is JobState.RUNNING
-        if name not in self._states or (is_running and not self.outlives_stops):
-            self._states[name] = JobState.FAILED
+    def stop(self, order: Order) -> None:
+        if not self._known(order, whole=False):
+            self._orders[order.name], self._begun_s[order.name] = order, time.monotonic()
+            self._reports[order.name] = JobReport(JobState.FAILED, "stopped before it began")
+        elif not self.outlives_stops:
+            self._end(order.name, JobState.FAILED)
 
     def end(self, name: str, state: JobState) -> None:
-        self._states[name] = state
+        """Have an action end."""
+        self._reports[name] = JobReport(state)
+
+    def state(self, name: str) -> JobState | None:
+        """Return how an action stands, without looking at the time."""
+        known = self._reports.get(name)
+        return None if known is None else known.state
+
+    def _end(self, name: str, state: JobState) -> None:
+        if self._reports[name].state is JobState.RUNNING:
+            self._reports[name] = replace(self._reports[name], state=state, message="stopped")
+
+    def _known(self, order: Order, *, whole: bool) -> bool:
+        """Return whether an order was begun; another one of its name is a problem."""
+        known = self._orders.get(order.name)
+        if known is None:
+            return False
+        if known.uid != order.uid or (whole and known.fingerprint != order.fingerprint):
+            raise Stop(Problem(order.name, "was begun as another order", "look who began it"))
+        return True
+
+
+def _begun(order: Order) -> JobReport:
+    """Return what becomes of an action: the commands of these tests say how they end.
+
+    `sleep` goes on until it is ended from outside.
+    """
+    assert isinstance(order.action, LocalCommand)
+    program, *arguments = order.action.command
+    ends = dict.fromkeys(("true", "echo", "env"), JobState.SUCCEEDED) | {"false": JobState.FAILED}
+    output = " ".join(arguments) if program == "echo" else ""
+    if program == "env":
+        output = "\n".join(f"{name}={value}" for name, value in order.variables.items())
+    return JobReport(ends.get(program, JobState.RUNNING), output=output[-OUTPUT_CHARACTERS:])
 
 
 class MemoryTraffic:

@@ -220,7 +220,7 @@ class Life:
                 found[node.name] = placement.split
         return found
 
-    def _begun(self, name: str, variables: dict[str, str]) -> None:
+    def _begun(self, name: str, variables: Mapping[str, str]) -> None:
         self.checker.job_begun(name, variables)
 
     def _node(self, name: str) -> SimulatedNode:

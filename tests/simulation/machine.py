@@ -8,9 +8,9 @@ from typing import Final, TypeVar
 
 from rollout.domain.assignment import Placement
 from rollout.domain.basis import Basis
-from rollout.domain.experiment import Experiment, JobState
+from rollout.domain.experiment import Experiment
 from rollout.domain.history import Entry
-from rollout.domain.policy import LocalCommand
+from rollout.domain.job import JobReport, Order
 from rollout.errors import Problem, Retry
 from rollout.ports import Jobs, Ledger, Observed, Published, Standing, Traffic, Unread
 from tests.domain.scenes import NOW_US, SECOND_US
@@ -191,21 +191,21 @@ class UncertainJobs:
     def __init__(self, place: Place, jobs: Jobs) -> None:
         self._place, self._jobs = place, jobs
 
-    def start(self, name: str, action: LocalCommand, variables: dict[str, str]) -> None:
+    def start(self, order: Order) -> None:
         """Begin an action."""
-        self._call("start of an action", lambda: self._jobs.start(name, action, variables))
+        self._call("start of an action", lambda: self._jobs.start(order))
 
-    def state(self, name: str) -> JobState | None:
+    def report(self, order: Order) -> JobReport | None:
         """Ask after an action."""
         if self._place.faults.strikes("jobs away"):
             raise lost()
-        found = self._jobs.state(name)
+        found = self._jobs.report(order)
         self._place.pass_by("after an action's state")
         return found
 
-    def stop(self, name: str) -> None:
+    def stop(self, order: Order) -> None:
         """Have an action end."""
-        self._call("stop of an action", lambda: self._jobs.stop(name))
+        self._call("stop of an action", lambda: self._jobs.stop(order))
 
     def _call(self, what: str, do: Callable[[], None]) -> None:
         self._place.call(what, do, "jobs away", "jobs' reply lost", lost)

@@ -7,14 +7,14 @@ from dataclasses import replace
 from itertools import count
 from typing import Final
 
-from rollout.controller.naming import action_for, job_name, purpose_of, variables
+from rollout.controller.naming import order_for, purpose_of
 from rollout.domain.assignment import Placement
 from rollout.domain.basis import Basis
 from rollout.domain.evidence import Evidence
 from rollout.domain.experiment import Experiment, JobState
 from rollout.domain.history import Entry
+from rollout.domain.job import JobReport, Order
 from rollout.domain.judge import Patience
-from rollout.domain.policy import LocalCommand
 from rollout.domain.verdict import Finding, Judgement
 from rollout.ports import EvidenceSource, Jobs, Ledger, Observed, Published, Standing, Traffic, Unread
 from tests.simulation.parts import Parts, judging
@@ -64,9 +64,9 @@ class ActingFirst(Through):
     ) -> bool:
         """Act, then record."""
         purpose = purpose_of(experiment)
-        action = None if purpose is None else action_for(experiment, purpose)
-        if purpose is not None and action is not None:
-            self._jobs.start(job_name(experiment, purpose), action, variables(experiment, purpose))
+        order = None if purpose is None else order_for(experiment, purpose)
+        if order is not None:
+            self._jobs.start(order)
         return self._ledger.record(seen, experiment, entry, basis=basis)
 
 
@@ -156,30 +156,33 @@ class Again:
         self._jobs = jobs
         self._names: dict[str, str] = {}
 
-    def start(self, name: str, action: LocalCommand, told: dict[str, str]) -> None:
+    def start(self, order: Order) -> None:
         """Begin once more."""
-        self._names[name] = f"{name}-{next(self._numbers)}"
-        self._jobs.start(self._names[name], action, told)
+        self._names[order.name] = f"{order.name}-{next(self._numbers)}"
+        self._jobs.start(self._newest(order))
 
-    def state(self, name: str) -> JobState | None:
+    def report(self, order: Order) -> JobReport | None:
         """Ask after the newest attempt."""
-        return self._jobs.state(self._names.get(name, name))
+        return self._jobs.report(self._newest(order))
 
-    def stop(self, name: str) -> None:
+    def stop(self, order: Order) -> None:
         """Have the newest attempt end."""
-        self._jobs.stop(self._names.get(name, name))
+        self._jobs.stop(self._newest(order))
+
+    def _newest(self, order: Order) -> Order:
+        return replace(order, name=self._names.get(order.name, order.name))
 
 
 class Impatient(Again):
     """It takes every action for ended."""
 
-    def start(self, name: str, action: LocalCommand, told: dict[str, str]) -> None:
+    def start(self, order: Order) -> None:
         """Begin."""
-        self._jobs.start(name, action, told)
+        self._jobs.start(order)
 
-    def state(self, name: str) -> JobState | None:
+    def report(self, order: Order) -> JobReport | None:
         """Say that it has succeeded."""
-        return None if self._jobs.state(name) is None else JobState.SUCCEEDED
+        return None if self._jobs.report(order) is None else JobReport(JobState.SUCCEEDED)
 
 
 def blind_to_time(experiment: Experiment, evidence: Evidence, now_us: int, patience: Patience) -> Judgement:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,15 @@ class TestMemoryJobs(JobsContract):
     def jobs(self) -> Jobs:
         return MemoryJobs()
 
+    def another(self, jobs: Jobs, folder: Path) -> Jobs:
+        del folder
+        return jobs  # what it holds is the world's, not a controller's
+
+    def beginnings(self, jobs: Jobs, folder: Path) -> int:
+        del folder
+        assert isinstance(jobs, MemoryJobs)
+        return len(jobs.begun)
+
 
 class TestMemoryEvidence(EvidenceContract):
     @pytest.fixture
@@ -58,6 +68,15 @@ class TestSimulatedJobs(JobsContract):
     def jobs(self) -> Jobs:
         seconds = count()
         return SimulatedJobs(calm(), lambda: next(seconds) / 10)
+
+    def another(self, jobs: Jobs, folder: Path) -> Jobs:
+        del folder
+        return jobs  # what it holds is the world's, not a controller's
+
+    def beginnings(self, jobs: Jobs, folder: Path) -> int:
+        del folder
+        assert isinstance(jobs, SimulatedJobs)
+        return len(jobs.jobs)
 
 
 class TestSimulatedEvidence(EvidenceContract):

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 ORDER, BEGUN, CHILD, ENDED, STOP = "order.json", "begun.json", "child.json", "ended.json", "stop"
 OUTPUT, OLDER_OUTPUT = "output.log", "output.older.log"
@@ -24,6 +24,7 @@ OUTPUT_BYTES: Final = 512 * 1024
 LOOK_S: Final = 0.05
 NOT_FOUND: Final = 127
 BY_ITSELF: Final = "ended by itself"
+TOO_LATE: Final = "ran past its deadline"
 _CHUNK_BYTES: Final = 65_536
 
 
@@ -64,7 +65,7 @@ def end_group(pid: int, number: signal.Signals) -> None:
 
 def put(file: Path, content: object) -> None:
     """Write a file whole or not at all, so that a power cut cannot take it back."""
-    fresh = file.with_name(f"{file.name}.{os.getpid()}")
+    fresh = file.with_name(f"{file.name}.{os.urandom(6).hex()}")
     with fresh.open("w", encoding="utf-8") as stream:
         json.dump(content, stream)
         stream.flush()
@@ -75,7 +76,7 @@ def put(file: Path, content: object) -> None:
 
 def claim(file: Path, content: object) -> bool:
     """Write a file that does not exist yet; return whether we are the one who did."""
-    fresh = file.with_name(f"{file.name}.{os.getpid()}")
+    fresh = file.with_name(f"{file.name}.{os.urandom(6).hex()}")
     put(fresh, content)
     try:
         os.link(fresh, file)
@@ -115,9 +116,8 @@ class _Output:
         self._stream.close()
 
 
-def supervise(folder: Path) -> None:
+def supervise(folder: Path, order: dict[str, Any]) -> None:
     """Carry an action out from its beginning to its end; its beginning has been claimed."""
-    order = json.loads((folder / ORDER).read_text(encoding="utf-8"))
     output = _Output(folder)
     try:
         child = subprocess.Popen(  # noqa: S603 (a reviewed policy's own list of arguments, never a shell)
@@ -154,7 +154,7 @@ def _watch(folder: Path, child: subprocess.Popen[bytes], output: _Output, order:
             is_open = bool(content)
             output.write(content)
         now = time.monotonic()
-        asked = "stopped" if (folder / STOP).exists() else "ran past its deadline" if now >= deadline else ""
+        asked = "stopped" if (folder / STOP).exists() else TOO_LATE if now >= deadline else ""
         if asked and cause == BY_ITSELF:
             cause, kill_at = asked, now + order["kill_after_s"]
             end_group(child.pid, signal.SIGTERM)
@@ -186,10 +186,13 @@ def main(folder: Path) -> None:
         return
     os.close(settled)
     os.setsid()
-    is_ours = claim(folder / BEGUN, identity(os.getpid()))
+    # Another one may be put in its place at any time: what is claimed is what was read.
+    order = json.loads((folder / ORDER).read_text(encoding="utf-8"))
+    known = {"uid": order["uid"], "fingerprint": order["fingerprint"], "begun_us": time.time_ns() // 1_000}
+    is_ours = claim(folder / BEGUN, identity(os.getpid()) | known)
     os.close(settling)
     if is_ours:
-        supervise(folder)
+        supervise(folder, order)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from typing import Final
 
 from rollout.domain.assignment import arm_name
 from rollout.domain.experiment import Experiment, Phase
-from rollout.domain.policy import LocalCommand, Version, WorkflowCall
-from rollout.errors import Problem, Stop
+from rollout.domain.job import Order
+from rollout.domain.policy import Version
 
 MAXIMUM_CHARACTERS: Final = 63
 POLICY_CHARACTERS: Final = 30
@@ -32,14 +32,14 @@ def purpose_of(experiment: Experiment) -> Purpose | None:
             return None
 
 
-def action_for(experiment: Experiment, purpose: Purpose) -> LocalCommand | None:
-    """Return what the policy runs for a purpose, if anything; raise `Stop` for what cannot be run here."""
+def order_for(experiment: Experiment, purpose: Purpose) -> Order | None:
+    """Return what is ordered for a purpose, or None where the policy runs nothing for it."""
     actions = experiment.policy.actions
     action = actions.promote if purpose is Purpose.PROMOTE else actions.rollback
-    if isinstance(action, WorkflowCall):  # refused at the start; never taken for no action
-        what = f"its {purpose} action is a workflow, which this control plane does not run"
-        raise Stop(Problem(experiment.policy.name, what, "write a command instead"))
-    return action
+    if action is None:
+        return None
+    name = job_name(experiment, purpose)
+    return Order(name, experiment.uid, action, variables(experiment, purpose))
 
 
 def job_name(experiment: Experiment, purpose: Purpose) -> str:

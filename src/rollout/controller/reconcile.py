@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from rollout import __version__
+from rollout.controller.acting import Acting
 from rollout.controller.looks import Album, Look
-from rollout.controller.naming import Purpose, action_for, job_name, purpose_of, variables
 from rollout.controller.noting import Noting
 from rollout.controller.publishing import Publishing
 from rollout.controller.sights import Sight, Sights
@@ -22,17 +23,11 @@ from rollout.domain.decide import decide
 from rollout.domain.decision import Decision, Reason
 from rollout.domain.evidence import Evidence, nothing_known
 from rollout.domain.evolve import evolve
-from rollout.domain.experiment import ENDED, Experiment, JobState, Phase
+from rollout.domain.experiment import ENDED, Experiment, Phase
 from rollout.domain.job import JobReport
 from rollout.domain.judge import Patience, judge
 from rollout.domain.verdict import Judgement
-from rollout.errors import Problem, Retry
 from rollout.ports import EvidenceSource, Jobs, Ledger, Observed, Standing, Traffic
-
-ZERO_WITHIN_US: Final = 10_000_000
-"""How long a rollback's action waits for every proxy to confirm that traffic is at zero."""
-PROMOTE_ENDS_WITHIN_US: Final = 60_000_000
-"""How long it then waits for the end of a promote action, once that was told to stop."""
 
 MOST_PROBLEMS: Final = 20
 PROBLEM_CHARACTERS: Final = 500
@@ -107,9 +102,11 @@ class Reconciler:
         self._world, self._patience, self._album, self._passing = world, patience, album, passing
         self._judging = judging
         self._publishing = Publishing(world.ledger, world.traffic)
-        self._zero_since_us: dict[str, int] = {}
-        self._zero_settled: set[str] = set()
-        self._stopping_since_us: dict[str, int] = {}
+        self._acting = Acting(
+            world.jobs,
+            before=partial(passing, Point.BEFORE_ACTION),
+            after=partial(passing, Point.AFTER_ACTION),
+        )
 
     def tick(self, uid: str, now_us: int) -> Tick | None:
         """Move one run as far as it goes now, or return None when its route is no longer served."""
@@ -122,11 +119,12 @@ class Reconciler:
         decision = None
         if seen.experiment.phase not in ENDED or seen.experiment.wish is not None:
             look = self._look(seen, now_us, problems)
-            job = self._job_state(seen.experiment, now_us, problems)
-            decision = decide(seen.experiment, look.judgement, job, now_us)
+            job = self._acting.report(seen.experiment, now_us, problems)
+            state = None if job is None else job.state
+            decision = decide(seen.experiment, look.judgement, state, now_us)
             if decision.reason is Reason.TRAFFIC_NOT_LIVE and self._publishing.confirms(name) is None:
                 look = self._asked_whether_live(seen.experiment, look, problems)
-                decision = decide(seen.experiment, look.judgement, job, now_us)
+                decision = decide(seen.experiment, look.judgement, state, now_us)
             standing = self._record(seen, look, decision, job, problems)
         if standing is None:
             return Tick(seen.experiment, seen.version, None, was_overtaken=True, problems=tuple(problems))
@@ -167,50 +165,12 @@ class Reconciler:
         is_live = self._publishing.publish(experiment, look.at_us, problems)
         return replace(look, judgement=replace(look.judgement, traffic_is_live=is_live))
 
-    def _job_state(self, experiment: Experiment, now_us: int, problems: list[Exception]) -> JobState | None:
-        """Return the state of the action that the phase waits for; one not yet started counts as running."""
-        purpose = purpose_of(experiment)
-        if purpose is None:
-            return None
-        if purpose is Purpose.ROLLBACK and experiment.uid not in self._zero_settled:
-            return JobState.RUNNING
-        if purpose is Purpose.ROLLBACK and self._promotes_still(experiment, now_us, problems):
-            return JobState.RUNNING
-        with Noting(problems):
-            if action_for(experiment, purpose) is None:
-                return None
-            return self._world.jobs.state(job_name(experiment, purpose)) or JobState.RUNNING
-        return JobState.RUNNING
-
-    def _promotes_still(self, experiment: Experiment, now_us: int, problems: list[Exception]) -> bool:
-        """Return whether a promote action runs, or may begin yet; a rollback waits, at most a minute.
-
-        Whoever decided to promote may have been held up before it began the action: until that name has been
-        stopped, nobody knows that it never will.
-        """
-        if experiment.winner is None:
-            return False
-        with Noting(problems):
-            state = self._world.jobs.state(job_name(experiment, Purpose.PROMOTE))
-            is_none = state is None and action_for(experiment, Purpose.PROMOTE) is None
-            if is_none or state not in {None, JobState.RUNNING}:
-                return False
-        since_us = min(self._stopping_since_us.get(experiment.uid, now_us), now_us)
-        self._stopping_since_us[experiment.uid] = since_us
-        if now_us - since_us < PROMOTE_ENDS_WITHIN_US:
-            return True
-        waited = f"no word of its promote action's end within {PROMOTE_ENDS_WITHIN_US / 1e6:g} s"
-        problems.append(
-            Retry(Problem(experiment.uid, waited, "the rollback goes on; end that action by hand"))
-        )
-        return False
-
     def _record(
         self,
         seen: Standing,
         look: Look,
         decision: Decision,
-        job: JobState | None,
+        job: JobReport | None,
         problems: Sequence[Exception],
     ) -> Standing | None:
         """Return how the run stands after this look, or None when somebody else recorded meanwhile."""
@@ -230,7 +190,7 @@ class Reconciler:
         before: Experiment,
         after: Experiment,
         look: Look,
-        job: JobState | None,
+        job: JobReport | None,
         problems: Sequence[Exception],
     ) -> Basis:
         """Return what the look's entry rests on."""
@@ -240,7 +200,7 @@ class Reconciler:
             after=after,
             patience=self._patience,
             evidence=look.evidence,
-            job=None if job is None else JobReport(job),
+            job=job,
             traffic_is_live=look.judgement.traffic_is_live,
             window_is_open=look.judgement.window_is_open,
             queries=look.queries,
@@ -251,49 +211,4 @@ class Reconciler:
         """Make the world agree with what is recorded: traffic of every run, then this run's action."""
         is_live = self._publishing.publish(experiment, now_us, problems)
         self._passing(Point.AFTER_TRAFFIC, experiment)
-        match purpose_of(experiment):
-            case Purpose.PROMOTE:
-                self._start(experiment, Purpose.PROMOTE, problems)
-            case Purpose.ROLLBACK:
-                has_ended = self._has_stopped_promoting(experiment, now_us, problems)
-                if self._zero_has_settled(experiment.uid, now_us, problems, is_live=is_live) and has_ended:
-                    self._start(experiment, Purpose.ROLLBACK, problems)
-            case None:
-                self._zero_since_us.pop(experiment.uid, None)
-                self._zero_settled.discard(experiment.uid)
-                self._stopping_since_us.pop(experiment.uid, None)
-
-    def _zero_has_settled(self, uid: str, now_us: int, problems: list[Exception], *, is_live: bool) -> bool:
-        """Return whether a rollback's action may begin: traffic is at zero, or was waited for long enough."""
-        since_us = min(self._zero_since_us.get(uid, now_us), now_us)
-        self._zero_since_us[uid] = since_us
-        if not is_live and now_us - since_us < ZERO_WITHIN_US:
-            return False
-        if not is_live and uid not in self._zero_settled:
-            waited = f"no confirmation that traffic is at zero within {ZERO_WITHIN_US / 1e6:g} s"
-            problems.append(
-                Retry(Problem(uid, waited, "the rollback goes on; look for a proxy that is cut off"))
-            )
-        self._zero_settled.add(uid)
-        return True
-
-    def _has_stopped_promoting(self, experiment: Experiment, now_us: int, problems: list[Exception]) -> bool:
-        """Have a promote action end, and return whether the rollback's may begin as far as that one goes."""
-        if not self._promotes_still(experiment, now_us, problems):
-            return True
-        with Noting(problems):
-            self._world.jobs.stop(job_name(experiment, Purpose.PROMOTE))
-        return not self._promotes_still(experiment, now_us, problems)
-
-    def _start(self, experiment: Experiment, purpose: Purpose, problems: list[Exception]) -> None:
-        """Start an action by its name; a name that was started before is left as it is."""
-        action = None
-        with Noting(problems):
-            action = action_for(experiment, purpose)
-        if action is None:
-            return
-        self._passing(Point.BEFORE_ACTION, experiment)
-        with Noting(problems):
-            name = job_name(experiment, purpose)
-            self._world.jobs.start(name, action, variables(experiment, purpose))
-        self._passing(Point.AFTER_ACTION, experiment)
+        self._acting.converge(experiment, now_us, problems, is_live=is_live)

@@ -17,6 +17,10 @@ _FAILED_ROLLBACK: Final = (
     "traffic is at zero already, so users are safe: read the action's own output, mend it, "
     'then `rollout retry {name} --why "…"`, or undo by hand what the action should have undone'
 )
+_FAILED_PROMOTION: Final = (
+    'read the action\'s own output and mend it, then `rollout retry {name} --why "…"`; '
+    "or give it up: `rollout rollback {name}`"
+)
 _STALE: Final = (
     "look where records wait: `rollout nodes` shows who is silent or behind, `rollout evidence {name}` how "
     "far each source is filed; it goes on by itself when they arrive"
@@ -52,14 +56,15 @@ ADVICE: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.NO_DATA_ROLLS_BACK: f"mend the way of the records first: {_STALE}; then start it again",
         Reason.MIRROR_ROLLS_BACK: f"call it with a copy of a real request, and read its log; {_MEND}",
         Reason.ROLLBACK_RUNNING: "wait for the action; users have the baseline already",
+        Reason.ROLLBACK_WAITS: "let the action go on where it runs; users have the baseline already",
         Reason.ROLLBACK_DONE: f"{_NOTHING}; `rollout report {{name}}` says what was learned",
         Reason.ROLLBACK_FAILED: _FAILED_ROLLBACK,
+        Reason.ROLLBACK_LATE: _FAILED_ROLLBACK,
         Reason.PROMOTION_RUNNING: "wait for the action; past its deadline it counts as failed",
+        Reason.PROMOTION_WAITS: "let the action go on where it runs; past its deadline it counts as failed",
         Reason.PROMOTION_DONE: _NOTHING,
-        Reason.PROMOTION_FAILED: (
-            'read the action\'s own output and mend it, then `rollout retry {name} --why "…"`; '
-            "or give it up: `rollout rollback {name}`"
-        ),
+        Reason.PROMOTION_FAILED: _FAILED_PROMOTION,
+        Reason.PROMOTION_LATE: _FAILED_PROMOTION,
         Reason.WATCH_RUNNING: "wait for the end of the watch; a proven violation rolls back by itself",
         Reason.WATCH_PASSED: f"{_NOTHING}; the old version may be taken down",
         Reason.ENDED: f"{_NOTHING}; `rollout retire {{name}}` removes its route when nobody calls it",

@@ -77,7 +77,7 @@ def _standing(
         case Phase.WATCHING:
             return _while_watching(experiment, judgement, now_us)
         case Phase.ACTION_FAILED:
-            return Decision(Reason.PROMOTION_FAILED)
+            return Decision(Reason.PROMOTION_LATE if experiment.was_late else Reason.PROMOTION_FAILED)
         case Phase.PAUSED:
             return Decision(Reason.PAUSED)
         case _:
@@ -179,10 +179,14 @@ def _fewest_units(experiment: Experiment, judgement: Judgement) -> int:
 
 def _while_rolling_back(experiment: Experiment, job: JobState | None) -> Decision:
     if experiment.rollback_failed:
-        return Decision(Reason.ROLLBACK_FAILED)
+        return Decision(Reason.ROLLBACK_LATE if experiment.was_late else Reason.ROLLBACK_FAILED)
     match job:
         case JobState.RUNNING:
             return Decision(Reason.ROLLBACK_RUNNING)
+        case JobState.WAITING:
+            return Decision(Reason.ROLLBACK_WAITS)
+        case JobState.LATE:
+            return Decision(Reason.ROLLBACK_LATE)
         case JobState.FAILED:
             return Decision(Reason.ROLLBACK_FAILED)
         case JobState.SUCCEEDED | None:
@@ -194,6 +198,10 @@ def _while_promoting(experiment: Experiment, judgement: Judgement, job: JobState
     match job:
         case JobState.RUNNING:
             return Decision(Reason.PROMOTION_RUNNING)
+        case JobState.WAITING:
+            return Decision(Reason.PROMOTION_WAITS)
+        case JobState.LATE:
+            return Decision(Reason.PROMOTION_LATE)
         case JobState.FAILED:
             return Decision(Reason.PROMOTION_FAILED)
         case JobState.SUCCEEDED | None:

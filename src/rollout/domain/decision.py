@@ -54,11 +54,21 @@ class Reason(Enum):
         "too many copies are proven to fail, and the policy rolls back",
     )
     ROLLBACK_RUNNING = (Action.HOLD, "the rollback action is running; traffic is at zero already")
+    ROLLBACK_WAITS = (Action.HOLD, "the rollback action waits for a person; traffic is at zero already")
     ROLLBACK_DONE = (Action.SETTLE, "the rollback action has ended, or there is none")
     ROLLBACK_FAILED = (Action.SETTLE, "the rollback action failed; traffic is at zero all the same")
+    ROLLBACK_LATE = (
+        Action.SETTLE,
+        "the rollback action did not end within its deadline; traffic is at zero all the same",
+    )
     PROMOTION_RUNNING = (Action.HOLD, "the promote action is running; traffic waits for it")
+    PROMOTION_WAITS = (Action.HOLD, "the promote action waits for a person; traffic waits for it")
     PROMOTION_DONE = (Action.SETTLE, "the promote action has succeeded, or there is none")
     PROMOTION_FAILED = (Action.SETTLE, "the promote action failed; the last step's traffic stays")
+    PROMOTION_LATE = (
+        Action.SETTLE,
+        "the promote action did not end within its deadline; the last step's traffic stays",
+    )
     WATCH_RUNNING = (Action.HOLD, "all traffic goes to the new version, and its limits are watched")
     WATCH_PASSED = (Action.SETTLE, "no limit was proven violated while the promotion was watched")
     ENDED = (Action.HOLD, "it has ended")

@@ -33,15 +33,15 @@ def evolve(  # noqa: C901, PLR0911, PLR0912 (one arm for each action)
             return replace(seen, approvals=(*seen.approvals, _approval(decision)))
         case Action.PROMOTE:
             running = _running(seen, now_us)
-            return replace(running, phase=Phase.PROMOTING, winner=decision.arm or 1)
+            return replace(running, phase=Phase.PROMOTING, winner=decision.arm or 1, action_from_us=now_us)
         case Action.STOP_ARM:
             return replace(seen, stopped={**seen.stopped, decision.arm or 1: now_us})
         case Action.ROLL_BACK:
             # Who asked for it, and why, stays; what else was asked for is answered where the run is now.
             asked = seen.rollback_wish or decision.wish
-            return replace(seen, phase=Phase.ROLLING_BACK, rollback_wish=asked)
+            return replace(seen, phase=Phase.ROLLING_BACK, rollback_wish=asked, action_from_us=now_us)
         case Action.RETRY:
-            return _tried_again(seen)
+            return replace(_tried_again(seen), action_from_us=now_us)
         case Action.STOP:
             return replace(seen, phase=Phase.STOPPED)
         case Action.RETIRE:
@@ -144,5 +144,9 @@ def _settled(experiment: Experiment, reason: Reason, now_us: int) -> Experiment:
         case Reason.PROMOTION_DONE:
             return replace(experiment, phase=Phase.PROMOTED)
         case _:
-            failed_rollback = reason is Reason.ROLLBACK_FAILED
-            return replace(experiment, phase=Phase.ACTION_FAILED, rollback_failed=failed_rollback)
+            return replace(
+                experiment,
+                phase=Phase.ACTION_FAILED,
+                rollback_failed=reason in {Reason.ROLLBACK_FAILED, Reason.ROLLBACK_LATE},
+                was_late=reason in {Reason.PROMOTION_LATE, Reason.ROLLBACK_LATE},
+            )

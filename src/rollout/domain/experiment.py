@@ -41,8 +41,12 @@ class JobState(StrEnum):
     """What is known of an action that was started."""
 
     RUNNING = "running"
+    WAITING = "waiting"
+    """It goes on when a person lets it."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    LATE = "late"
+    """It did not end within its deadline, so it was told to stop and has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class Experiment:
     """When evidence was last fresh and complete, or was waited for anew."""
     rollback_failed: bool = False
     """Whether the action that failed was a rollback's: then traffic stays at zero."""
+    was_late: bool = False
+    """Whether the action that failed was ended for its deadline's sake."""
     rollback_wish: Wish | None = None
     latches: Mapping[str, float] = field(default_factory=dict)
     stopped: Mapping[int, int] = field(default_factory=dict)
@@ -86,6 +92,8 @@ class Experiment:
     promote_attempt: int = 1
     """Counts how often the promote action was wanted; every attempt is a job of its own."""
     rollback_attempt: int = 1
+    action_from_us: int | None = None
+    """Since when the present action is wanted: its waits and its deadline are bounded from there."""
     layer_range: Range | None = None
     """The buckets of its layer that are its own until its end; without a layer it needs none."""
 

@@ -73,6 +73,8 @@ _SETTLED: Final = {
     Reason.PROMOTION_DONE: "Promoted: everybody gets the candidate",
     Reason.WATCH_PASSED: "The watch is over",
     Reason.PROMOTION_FAILED: "The promote action failed",
+    Reason.PROMOTION_LATE: "The promote action did not end in time",
+    Reason.ROLLBACK_LATE: "The rollback action did not end in time",
     Reason.ROLLBACK_DONE: "Rollback done",
     Reason.ROLLBACK_FAILED: "The rollback action failed",
 }

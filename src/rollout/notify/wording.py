@@ -43,7 +43,9 @@ def kind(news: News) -> Kind:
     return Kind.SUCCESS if news.reason in _GOOD else Kind.INFO
 
 
-_FAILED: Final = frozenset({Reason.ROLLBACK_FAILED, Reason.PROMOTION_FAILED})
+_FAILED: Final = frozenset(
+    {Reason.ROLLBACK_FAILED, Reason.ROLLBACK_LATE, Reason.PROMOTION_FAILED, Reason.PROMOTION_LATE}
+)
 _GOOD: Final = frozenset({Reason.GOAL_PROVEN, Reason.PROMOTION_DONE, Reason.WATCH_PASSED})
 
 
@@ -87,7 +89,11 @@ _ACTIONS: Final[Mapping[Action, str]] = {
 _HEADLINES: Final[Mapping[Reason, str]] = {
     Reason.PROMOTION_DONE: "promoted",
     Reason.WATCH_PASSED: "the watch is over",
+    Reason.PROMOTION_WAITS: "the promote action waits for a person",
     Reason.PROMOTION_FAILED: "the promote action failed",
+    Reason.PROMOTION_LATE: "the promote action did not end in time",
+    Reason.ROLLBACK_WAITS: "the rollback action waits for a person",
+    Reason.ROLLBACK_LATE: "the rollback action did not end in time",
     Reason.ROLLBACK_DONE: "the rollback is done",
     Reason.ROLLBACK_FAILED: "the rollback action failed",
     Reason.WISH_UNFIT: "a wish could not be granted",
@@ -187,7 +193,9 @@ _ADVICE: Final[Mapping[Reason, str]] = {
     Reason.INCONCLUSIVE_PAUSES: "resume",
     Reason.PERSON_PAUSES: "resume",
     Reason.PROMOTION_FAILED: "retry",
+    Reason.PROMOTION_LATE: "retry",
     Reason.ROLLBACK_FAILED: "retry",
+    Reason.ROLLBACK_LATE: "retry",
 }
 
 
