@@ -18,7 +18,7 @@ from rollout.ports import Unread
 from tests.controller.worlds import BOTH, Scene, outage
 from tests.domain.scenes import EXPERIMENT, HOUR_US, NOW_US, SECOND_US, changed, evidence
 from tests.replaying import assert_all_agree
-from tests.simulation.fakes import MemoryJobs
+from tests.simulation.fakes import MemoryJobs, MemoryLedger
 
 BROKEN = evidence(errors=0.2)
 WISH = Wish("ann", "the model card is wrong", NOW_US)
@@ -178,6 +178,7 @@ def test_a_run_that_cannot_be_read_keeps_its_route_and_hides_no_harm_of_another(
     scene.tick()
     (_, before) = scene.traffic.live
     problem = Problem(f"ledger: {other.uid}", "not what is written there", "start a newer one")
+    assert isinstance(scene.ledger, MemoryLedger)
     scene.ledger.unread[other.uid] = Unread(other.uid, "other", problem)
     if is_new_process:
         scene.restart()

@@ -14,6 +14,7 @@ from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.policy import Actions, LocalCommand, Policy
 from rollout.errors import Problem, Retry
 from rollout.ports import Observed
+from rollout.store.ledger import SqlLedger
 from tests.domain.examples import POLICY
 from tests.domain.scenes import EXPERIMENT, NOW_US, SECOND_US, evidence
 from tests.simulation.fakes import MemoryJobs, MemoryLedger, MemoryTraffic
@@ -51,7 +52,7 @@ class Scene:
     actions: Actions = BOTH
     policy: Policy = UNWATCHED
     now_us: int = NOW_US
-    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    ledger: MemoryLedger | SqlLedger = field(default_factory=MemoryLedger)
     traffic: MemoryTraffic = field(default_factory=MemoryTraffic)
     jobs: MemoryJobs = field(default_factory=MemoryJobs)
     readings: Readings = field(default_factory=Readings)

@@ -103,7 +103,7 @@ def test_approval_belongs_to_one_step_and_needs_proof_that_holds_now() -> None:
     assert (awaiting.phase, split_of(awaiting).steps_on) == (Phase.AWAITING_APPROVAL, 3)
     assert after(awaiting, judgement(errors=Finding.HARMED)).phase is Phase.ROLLING_BACK
     approved = after(wishing(awaiting, Asked.APPROVE, group="leads"), judgement())
-    assert approved.approvals == (Approval("leads", "ann", "because", NOW_US - SECOND_US),)
+    assert approved.approvals == (Approval("leads", "ann", "because", NOW_US - SECOND_US, 1),)
     assert approved.wish is None
     assert decide(approved, judgement(**UNPROVEN), None, NOW_US).reason is Reason.PROOF_FADED
     assert decide(approved, judgement(), None, NOW_US).reason is Reason.GOAL_PROVEN

@@ -21,6 +21,7 @@ def with_metric(metric: str) -> str:
 
 
 BUILT = {
+    "approve steps": GOOD + "    - {approve: [leads]}\n",
     "spec.route.host": changed("{path: /churn}", "{path: /churn, host: a.example.com}"),
     "spec.candidates: more than one": changed("50%, hold", "25%, hold").replace(
         ONE, f'candidates: [{ONE.removeprefix("candidate: ")}, {{version: "3", url: "http://churn-v3:8000"}}]'
@@ -50,7 +51,6 @@ BUILT = {
 FEATURES = {
     "warmup": changed("minUnits: 500}", "minUnits: 500}, warmup: 2m"),
     "mirror steps": changed("  steps:\n", "  steps:\n    - {mirror: 1%, hold: {for: 1h}}\n"),
-    "approve steps": GOOD + "    - {approve: [leads]}\n",
     "actions by workflowTemplate": GOOD + "  actions: {promote: {workflowTemplate: promote-model}}\n",
 }
 

@@ -45,7 +45,8 @@ def experiment_answer(  # noqa: PLR0913 (each is one thing that is known of a ru
     """Say where a run stands, since when its last decision has been the same, and what it waits for."""
     experiment, last = standing.experiment, standing.last
     policy = experiment.policy
-    approved = list(dict.fromkeys(approval.group for approval in experiment.approvals))
+    counts = experiment.approved_for(experiment.proposed)
+    approved = list(dict.fromkeys(one.group for one in experiment.approvals if one.group in counts))
     return ExperimentAnswer(
         name=policy.name,
         uid=experiment.uid,

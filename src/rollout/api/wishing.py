@@ -88,7 +88,9 @@ class Wishing:
             at_us=self.now_us(),
             kind=kind,
             group=_group(run, wanted.group, caller) if kind is Asked.APPROVE else None,
-            arm=_arm(run, wanted.candidate),
+            arm=run.proposed if kind is Asked.APPROVE else _arm(run, wanted.candidate),
+            revision=run.revision,
+            step=run.step,
             overrules=wanted.override or kind not in OVERRIDABLE,
         )
 
@@ -130,7 +132,7 @@ def _is_answered(run: Experiment, wish: Wish) -> bool:
 def _is_agreed(run: Experiment, wish: Wish) -> bool:
     """Return whether a group's consent, or the version that is promoted, is this one already."""
     if wish.kind is Asked.APPROVE:
-        return any(one.group == wish.group for one in run.approvals)
+        return wish.group in run.approved_for(run.proposed)
     is_promoted = run.phase in {Phase.PROMOTING, Phase.WATCHING, Phase.PROMOTED}
     return wish.kind is Asked.PROMOTE and is_promoted and wish.arm in {None, run.winner}
 
@@ -161,7 +163,7 @@ def _group(run: Experiment, asked: str | None, caller: Caller) -> str:
         if asked in run.policy.approvers and asked not in own:
             raise Refusal(HTTPStatus.FORBIDDEN, group_refused(run, asked, caller))
         return asked
-    given = {one.group for one in run.approvals}
+    given = run.approved_for(run.proposed)
     waiting = [group for group in own if group not in given] or list(own)
     if len(waiting) == 1:
         return waiting[0]

@@ -137,9 +137,8 @@ def _way_up(experiment: Experiment, judgement: Judgement) -> Decision:
     if winner is None:
         lacking = proof.lacking(judgement, experiment.active_arms[0])
         return Decision(_waiting_for(experiment, lacking), None if lacking is None else lacking.metric)
-    approved = {approval.group for approval in experiment.approvals}
-    if not approved.issuperset(experiment.policy.approvers):
-        return Decision(Reason.APPROVAL_NEEDED)
+    if not experiment.approved_for(winner).issuperset(experiment.policy.approvers):
+        return Decision(Reason.APPROVAL_NEEDED, arm=winner)
     return Decision(Reason.GOAL_PROVEN, arm=winner)
 
 

@@ -39,7 +39,7 @@ class Reason(Enum):
 
     PERSON_ROLLS_BACK = (Action.ROLL_BACK, "a person asked for it")
     METRIC_HARMED = (Action.ROLL_BACK, "a metric is proven worse than its margin")
-    LIMIT_VIOLATED = (Action.ROLL_BACK, "a limit is proven violated, and the baseline keeps it")
+    LIMIT_VIOLATED = (Action.ROLL_BACK, "a limit is proven violated")
     WATCH_VIOLATED = (Action.ROLL_BACK, "a limit is proven violated since the promotion")
     ARM_HARMED = (Action.STOP_ARM, "a metric of one candidate is proven worse than its margin; others go on")
     ARM_VIOLATES_LIMIT = (Action.STOP_ARM, "a limit is proven violated by one candidate; others go on")

@@ -26,11 +26,11 @@ def evolve(  # noqa: C901, PLR0911, PLR0912 (one arm for each action)
             return _resumed(seen, decision, now_us)
         case Action.ADVANCE:
             moved = replace(seen, step=experiment.step + 1, step_entered_us=_begin_us(seen, now_us))
-            return replace(moved, phase=Phase.RUNNING, approvals=(), idle_us=0, excused_us=0)
+            return replace(moved, phase=Phase.RUNNING, approvals=(), proposed=None, idle_us=0, excused_us=0)
         case Action.AWAIT:
-            return replace(seen, phase=Phase.AWAITING_APPROVAL)
+            return replace(seen, phase=Phase.AWAITING_APPROVAL, proposed=decision.arm)
         case Action.APPROVE:
-            return replace(seen, approvals=(*seen.approvals, _approval(decision)))
+            return replace(seen, approvals=(*seen.approvals, _approval(seen, decision)))
         case Action.PROMOTE:
             running = _running(seen, now_us)
             return replace(running, phase=Phase.PROMOTING, winner=decision.arm or 1, action_from_us=now_us)
@@ -116,11 +116,11 @@ def _begin_us(experiment: Experiment, now_us: int) -> int:
     return max(now_us, experiment.fresh_us)
 
 
-def _approval(decision: Decision) -> Approval:
+def _approval(experiment: Experiment, decision: Decision) -> Approval:
     wish = decision.wish
     if wish is None or wish.group is None:
         raise ValueError("an approval has a group and a person")
-    return Approval(wish.group, wish.who, wish.why, wish.at_us)
+    return Approval(wish.group, wish.who, wish.why, wish.at_us, experiment.proposed)
 
 
 def _tried_again(experiment: Experiment) -> Experiment:

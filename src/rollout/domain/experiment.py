@@ -79,6 +79,8 @@ class Experiment:
     """What else a person asked for, until a decision has answered it."""
     approvals: tuple[Approval, ...] = ()
     """Who approved of a promotion in this step of this revision."""
+    proposed: int | None = None
+    """The candidate of which people are asked whether they approve, since it was proven."""
     paused_us: int | None = None
     """Since when it is paused."""
     is_paused_by_person: bool = False
@@ -118,6 +120,10 @@ class Experiment:
         """The candidates that are still judged and have traffic; after the proof the winner alone."""
         arms = range(1, 1 + len(self.policy.candidates)) if self.winner is None else (self.winner,)
         return tuple([arm for arm in arms if arm not in self.stopped]) if self.stopped else tuple(arms)
+
+    def approved_for(self, arm: int | None) -> frozenset[str]:
+        """Return the groups that approve of a candidate; what an older program noted names none."""
+        return frozenset(one.group for one in self.approvals if one.arm is None or one.arm == arm)
 
     @property
     def clock_us(self) -> int:

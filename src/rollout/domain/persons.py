@@ -68,7 +68,7 @@ def fits(experiment: Experiment, wish: Wish) -> bool:
     """Return whether a wish can be fulfilled where a run stands; the API refuses it at the door."""
     if experiment.rollback_failed:
         return wish.kind in {Asked.RETRY, Asked.RETIRE}
-    if experiment.phase not in _FITS[wish.kind]:
+    if experiment.phase not in _FITS[wish.kind] or _is_from_elsewhere(experiment, wish):
         return False
     match wish.kind:
         case Asked.ADVANCE:
@@ -76,9 +76,18 @@ def fits(experiment: Experiment, wish: Wish) -> bool:
         case Asked.PROMOTE:
             return bool(experiment.policy.steps) and _chosen(experiment, wish) is not None
         case Asked.APPROVE:
-            return wish.group in experiment.policy.approvers
+            was_shown = wish.arm is None or wish.arm == experiment.proposed
+            return was_shown and wish.group in experiment.policy.approvers
         case _:
             return True
+
+
+def _is_from_elsewhere(experiment: Experiment, wish: Wish) -> bool:
+    """Return whether the run has moved on since something was asked that was meant for where it stood."""
+    if wish.kind in {Asked.ADVANCE, Asked.APPROVE} and wish.step not in {None, experiment.step}:
+        return True
+    is_of_revision = wish.kind in {Asked.ADVANCE, Asked.APPROVE, Asked.PROMOTE}
+    return is_of_revision and wish.revision not in {None, experiment.revision}
 
 
 def _chosen(experiment: Experiment, wish: Wish) -> int | None:

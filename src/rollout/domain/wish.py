@@ -36,9 +36,12 @@ class Wish:
     group: str | None = None
     """In whose name a person approves."""
     arm: int | None = None
-    """Which candidate should be promoted, counted from 1; it must be said where several are left."""
+    """Which candidate should be promoted, or was shown to who approves, counted from 1."""
     overrules: bool = True
     """Whether it holds although the policy would not do it by itself; a person has to say so."""
+    revision: int | None = None
+    step: int | None = None
+    """Where the run stood when it was asked for; elsewhere it means something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +52,5 @@ class Approval:
     who: str
     why: str
     at_us: int
+    arm: int | None = None
+    """The candidate that was shown, counted from 1: no other one is approved of."""

@@ -18,7 +18,6 @@ def _calls_workflows(policy: Policy) -> bool:
 UNBUILT: Final[tuple[tuple[str, Callable[[Policy], bool]], ...]] = (
     ("mirror steps", lambda policy: bool(policy.mirror_steps)),
     ("warmup", lambda policy: any(stage.warmup_s > 0 for stage in policy.stages)),
-    ("approve steps", lambda policy: bool(policy.approvers)),
     ("actions by workflowTemplate", _calls_workflows),
 )
 """Each feature as people write it, and whether a policy uses it."""
