@@ -39,6 +39,7 @@ class Server:
     """Whether a commit outlives a power cut; in tests, a killed server is enough."""
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="rollout-pg-")))
     _process: subprocess.Popen[bytes] | None = None
+    _guard: subprocess.Popen[bytes] | None = None
     _names: count[int] = field(default_factory=lambda: count(1))
     _programs: Path | None = None
 
@@ -76,6 +77,12 @@ class Server:
                 user=_NOBODY if _is_root() else None,
                 start_new_session=True,
             )
+        # Whoever started it may be killed: its end of the pipe closes then, and the server is stopped.
+        self._guard = subprocess.Popen(
+            ["/bin/sh", "-c", f"read _; kill -INT {self._process.pid} 2>/dev/null"],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
         until = time.monotonic() + START_S
         while True:
             try:
@@ -146,6 +153,10 @@ class Server:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(STOP_S)
         self._process = None
+        if self._guard is not None:
+            self._guard.kill()
+            self._guard.communicate()
+            self._guard = None
 
     def _signal_all(self, number: signal.Signals) -> None:
         assert self._process is not None
