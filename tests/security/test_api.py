@@ -21,7 +21,7 @@ from rollout.client.answers import PROBLEM
 from tests.api.whole import UNIT_KEY, Whole, whole
 from tests.security.test_roles import FILLED
 
-EXAMPLES: Final = int(os.environ.get("ROLLOUT_SECURITY_EXAMPLES", "4"))
+EXAMPLES: Final = int(os.environ.get("SECURITY_EXAMPLES", "4"))
 """Generated requests of each kind to each route; `make security` takes many more."""
 CHECKED: Final = (
     "not_a_server_error",
