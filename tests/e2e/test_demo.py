@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from tests.command import environment
 
 WITHIN_S = 400
+README = Path(__file__).parents[2] / "README.md"
+NUMBER = re.compile(r"[+-]?\d[\d,.:e+-]*")
 
 
 def running(word: str) -> list[str]:
@@ -24,6 +27,19 @@ def running(word: str) -> list[str]:
         if word in line:
             found.append(line)
     return found
+
+
+def shown() -> str:
+    """Return the explanation that the README shows."""
+    _, _, rest = README.read_text(encoding="utf-8").partition("```text\nsearch-v3:")
+    block, _, _ = rest.partition("```")
+    assert block
+    return f"search-v3:{block}"
+
+
+def shape(line: str) -> str:
+    """Return a line without its numbers, which every run has of its own, and without its place."""
+    return NUMBER.sub("#", line).replace("<", "=").strip()
 
 
 @pytest.mark.slow
@@ -44,6 +60,8 @@ def test_the_better_model_is_promoted_the_failing_one_rolled_back_and_the_broken
     assert "churn-v2 is promoted: the goal is proven" in done.stdout
     assert "fraud-v4 is rolled-back: a metric is proven worse than its margin (errors)" in done.stdout
     assert "search-v3 is paused: units do not fall to the arms as the policy split them" in done.stdout
+    lines = {shape(line) for line in done.stdout.splitlines()}
+    assert not [line for line in shown().splitlines() if shape(line) not in lines], "the README shows another"
     assert "Traceback" not in done.stderr
     for name in ("churn-v2", "fraud-v4", "search-v3"):
         assert "<svg" in (reports / f"{name}.html").read_text()
