@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Final
 
 from sqlalchemy import update
@@ -13,13 +12,10 @@ from sqlmodel import Session, col, select
 from rollout.domain.audit import Act, Line
 from rollout.domain.basis import Basis
 from rollout.domain.buckets import Range
-from rollout.domain.decision import Decision, Reason
 from rollout.domain.experiment import ENDED, Experiment, Phase
 from rollout.domain.history import Entry
 from rollout.domain.policy import Policy
 from rollout.domain.telling import Occasion
-from rollout.domain.verdict import Judgement
-from rollout.domain.wish import Wish
 from rollout.errors import Problem, RequestRefused, Stop
 from rollout.ports import Standing, Unread
 from rollout.store import auditing, basis_rows
@@ -27,6 +23,15 @@ from rollout.store.audit import Head, Verified, verify
 from rollout.store.database import Database
 from rollout.store.enclosing import enclose_change, enclose_decision
 from rollout.store.ledger_json import Unreadable, read, written
+from rollout.store.ledger_rows import (
+    amendments,
+    decision_row,
+    entry_of,
+    policy_of,
+    policy_text,
+    read_policy,
+    unreadable,
+)
 from rollout.store.ledger_tables import AmendmentRow, DecisionRow, ExperimentRow, RevisionRow
 
 # The policy is frozen: it stands once, beside its revision, and not in every state.
@@ -34,8 +39,6 @@ _BESIDE: Final = frozenset({"policy"})
 _CONTROLLER: Final = "controller"
 _NOBODY: Final = "rollout"
 """Who acts when nobody is named: the program itself."""
-POLICIES: Final = 2_000
-"""How many policies are kept as they were read; their runs share them."""
 
 
 class SqlLedger:
@@ -142,7 +145,9 @@ class SqlLedger:
             if act is not None:
                 auditing.add(connection, act)
             if entry is not None:
-                row = self._row(experiment, entry, packed)
+                row = decision_row(
+                    uid, entry, self._digest(experiment.policy), None if packed is None else packed.digest
+                )
                 session.add(row)
                 session.flush()
                 if packed is not None:
@@ -162,7 +167,7 @@ class SqlLedger:
             row = session.get(DecisionRow, (uid, number))
             if row is None:
                 return None
-            policy = _policy_of(session, row)
+            policy = policy_of(session, row)
             if self._digest(policy) != row.policy_digest:
                 raise basis_rows.changed(f"{uid}, revision {row.revision}, its policy")
             return basis_rows.found(session, row, policy)
@@ -187,7 +192,7 @@ class SqlLedger:
             if occasion is Occasion.REVISED:
                 row = self._revision(experiment, text)
             else:
-                row = self._amendment(experiment, _amendments(session, experiment), now_us, text)
+                row = self._amendment(experiment, amendments(session, experiment), now_us, text)
             session.add(row)
             session.flush()
             auditing.add(connection, act or _unasked("revise", experiment.policy, now_us), row)
@@ -205,8 +210,8 @@ class SqlLedger:
             for row in rows:
                 key = (row.revision, row.policy_digest)
                 if key not in policies:
-                    policies[key] = _policy_of(session, row)
-                found.append(_entry(row, policies[key]))
+                    policies[key] = policy_of(session, row)
+                found.append(entry_of(row, policies[key]))
             return tuple(found)
 
     def acts(self, *, after: int = 0, limit: int = 1_000) -> tuple[Line, ...]:
@@ -269,32 +274,13 @@ class SqlLedger:
         if known is not None and known.version == row.version:
             return known
         try:
-            policy = _read_policy(_policy(session, row.uid, row.revision))
+            policy = read_policy(policy_text(session, row.uid, row.revision))
             experiment = read(Experiment, row.state, policy=policy)
             last = None if row.entries == 0 else session.get_one(DecisionRow, (row.uid, row.entries))
-            entry = None if last is None else _entry(last, _policy_of(session, last))
+            entry = None if last is None else entry_of(last, policy_of(session, last))
         except (Unreadable, NoResultFound) as error:
-            raise _unreadable(f"{row.uid} ({row.name})", error) from None
+            raise unreadable(f"{row.uid} ({row.name})", error) from None
         return Standing(experiment, row.version, entry)
-
-    def _row(self, experiment: Experiment, entry: Entry, packed: basis_rows.Packed | None) -> DecisionRow:
-        return DecisionRow(
-            uid=experiment.uid,
-            number=entry.number,
-            revision=experiment.revision,
-            policy_digest=self._digest(experiment.policy),
-            at_us=entry.at_us,
-            action=entry.decision.action.value,
-            reason=entry.decision.reason.name,
-            metric=entry.decision.metric,
-            arm=entry.decision.arm,
-            wish=None if entry.decision.wish is None else written(entry.decision.wish),
-            phase=entry.phase.value,
-            step=entry.step,
-            watermark_us=entry.watermark_us,
-            judgement=written(entry.judgement),
-            basis_digest=None if packed is None else packed.digest,
-        )
 
 
 def _unasked(verb: str, policy: Policy, now_us: int) -> Act:
@@ -306,12 +292,6 @@ def _decided(entry: Entry) -> Act:
     decision, wish = entry.decision, entry.decision.wish
     who, why = (_CONTROLLER, decision.reason.meaning) if wish is None else (wish.who, wish.why)
     return Act(entry.at_us, who, None, None, decision.action.value, entry.policy.name, why)
-
-
-@lru_cache(maxsize=POLICIES)
-def _read_policy(text: str) -> Policy:
-    """Return a policy: every look at a run reads its text again, which only a revision changes."""
-    return read(Policy, text)
 
 
 def _entries(seen: Standing) -> int:
@@ -333,62 +313,3 @@ def _moved(session: Session, seen: Standing, after: Experiment, entry: Entry | N
         )
     )
     return moved.rowcount == 1
-
-
-def _amendments(session: Session, run: Experiment) -> int:
-    """Return how often a revision's policy was changed so far."""
-    newest = _newest_amendment(session, run.uid, run.revision)
-    return 0 if newest is None else newest.number
-
-
-def _newest_amendment(session: Session, uid: str, revision: int) -> AmendmentRow | None:
-    own = select(AmendmentRow).where(col(AmendmentRow.uid) == uid, col(AmendmentRow.revision) == revision)
-    return session.exec(own.order_by(col(AmendmentRow.number).desc())).first()
-
-
-def _policy(session: Session, uid: str, revision: int) -> str:
-    """Return the policy that a revision has now, as it was written into the ledger."""
-    newest = _newest_amendment(session, uid, revision)
-    return session.get_one(RevisionRow, (uid, revision)).policy if newest is None else newest.policy
-
-
-def _policy_of(session: Session, row: DecisionRow) -> Policy:
-    """Return the policy that a decision rests on: its revision's, as it was at that time."""
-    frozen = session.get_one(RevisionRow, (row.uid, row.revision))
-    written_down = frozen.policy
-    if frozen.digest != row.policy_digest:
-        amended = select(AmendmentRow.policy).where(
-            col(AmendmentRow.uid) == row.uid,
-            col(AmendmentRow.revision) == row.revision,
-            col(AmendmentRow.digest) == row.policy_digest,
-        )
-        written_down = session.exec(amended.limit(1)).one()
-    try:
-        return _read_policy(written_down)
-    except Unreadable as error:
-        raise _unreadable(f"{row.uid}, revision {row.revision}", error) from None
-
-
-def _entry(row: DecisionRow, policy: Policy) -> Entry:
-    try:
-        if row.reason not in Reason.__members__:
-            raise Unreadable(f"no reason is called {row.reason!r}")
-        wish = None if row.wish is None else read(Wish, row.wish)
-        return Entry(
-            number=row.number,
-            at_us=row.at_us,
-            decision=Decision(Reason[row.reason], row.metric, row.arm, wish),
-            phase=Phase(row.phase),
-            step=row.step,
-            judgement=read(Judgement, row.judgement),
-            watermark_us=row.watermark_us,
-            revision=row.revision,
-            policy=policy,
-        )
-    except ValueError as error:
-        raise _unreadable(f"{row.uid}, decision {row.number}", error) from None
-
-
-def _unreadable(where: str, error: Exception) -> Stop:
-    remedy = "a newer rollout may have written it: start that one again"
-    return Stop(Problem(f"ledger: {where}", str(error), remedy))
