@@ -8,7 +8,7 @@ import pytest
 
 from rollout.controller.looks import Album, Look
 from rollout.domain.decision import Decision, Reason
-from rollout.domain.experiment import Phase
+from rollout.domain.experiment import GAP_US, Phase
 from rollout.domain.history import Entry
 from rollout.ports import Standing
 from tests.domain.scenes import EXPERIMENT, HOUR_US, NOW_US, SECOND_US, judgement
@@ -62,5 +62,9 @@ def test_state_alone_is_due_for_a_latched_proof_and_for_freshness() -> None:
     album = Album()
     assert not album.state_is_due(RUN, RUN)
     assert album.state_is_due(RUN, replace(RUN, latches={"converted": 1.0}))
-    assert not album.state_is_due(RUN, replace(RUN, fresh_us=RUN.fresh_us + 4 * SECOND_US))
-    assert album.state_is_due(RUN, replace(RUN, fresh_us=RUN.fresh_us + 5 * SECOND_US))
+    assert not album.state_is_due(RUN, replace(RUN, fresh_us=RUN.fresh_us + 29 * SECOND_US))
+    assert album.state_is_due(RUN, replace(RUN, fresh_us=RUN.fresh_us + 30 * SECOND_US))
+
+
+def test_recorded_freshness_never_lags_by_as_much_as_a_gap_that_counts() -> None:
+    assert Album().freshness_s / 10 * SECOND_US <= GAP_US / 2

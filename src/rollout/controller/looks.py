@@ -36,8 +36,11 @@ class Album:
     """While a run's age doubles, 0.7 times as many looks are kept: about 1,000 in a fortnight."""
     flutter_s: float = 30.0
     """The least distance of reasons that change back and forth in an old run; less in a young one."""
-    freshness_s: float = 50.0
-    """Recorded freshness lags by at most a tenth of this, and of how long the policy waits for evidence."""
+    freshness_s: float = 300.0
+    """Recorded freshness lags by at most a tenth of this, and of how long the policy waits for evidence.
+
+    That is half a gap that counts; a thousand runs would else write 200 times a second that all is well.
+    """
 
     def entry(self, seen: Standing, after: Experiment, decision: Decision, look: Look) -> Entry | None:
         """Return the entry that this look adds to the history, or None when it is not kept."""

@@ -19,6 +19,10 @@ from rollout.errors import RolloutError
 from rollout.ports import Ledger, Standing, Unread
 
 FINISH_WITHIN_S: Final = 10.0
+YOUNG_AT_ONCE: Final = 4
+YOUNG_S: Final = 0.25
+"""So many looks that have only just begun go on at once: more would share one processor and all be late. One
+that lasts longer waits for something, and others begin beside it."""
 _LOG = structlog.get_logger(part="controller")
 
 
@@ -48,6 +52,8 @@ class _Due:
     """When the present look began."""
     refused_s: float | None = None
     """Since when it has been due and found no room."""
+    is_hurried: bool = False
+    """Whether evidence against it waits to be looked at: then it goes before those that are only due."""
 
 
 class Loop:
@@ -97,7 +103,7 @@ class Loop:
         with self._turn:
             for one in self._queue.values():
                 if one.name in names:
-                    one.is_urgent = one.is_busy
+                    one.is_urgent, one.is_hurried = one.is_busy, not one.is_busy
                     one.at_s = min(one.at_s, one.soonest_s)
         self._changed.set()
 
@@ -121,12 +127,18 @@ class Loop:
         now_s = self._clock.steady_s()
         with self._turn:
             due = sorted(
-                (one.at_s, uid) for uid, one in self._queue.items() if one.at_s <= now_s and not one.is_busy
+                (not one.is_hurried, one.at_s, uid)
+                for uid, one in self._queue.items()
+                if one.at_s <= now_s and not one.is_busy
             )
-        for _, uid in due:
+            young = sum(one.is_busy and now_s - one.began_s < YOUNG_S for one in self._queue.values())
+        for _, _, uid in due:
             if self._stopping.is_set():
                 break
+            if young >= YOUNG_AT_ONCE:
+                return YOUNG_S  # or until one of them has ended
             self._begin(uid)
+            young += self._queue[uid].is_busy
         with self._turn:
             waiting = [one.at_s for one in self._queue.values() if not one.is_busy]
         return max(min([self._discover_at_s, *waiting]) - self._clock.steady_s(), 0.0)
@@ -166,7 +178,7 @@ class Loop:
         with self._turn:
             one, now_s = self._queue[uid], self._clock.steady_s()
             due_s, one.began_s = _due_since_s(one), now_s
-            one.is_busy, one.is_urgent = True, False
+            one.is_busy, one.is_urgent, one.is_hurried = True, False, False
         if self._workers.begin(f"tick-{uid}", lambda: self._carry_out(uid)):
             with self._turn:
                 self._counted.began(now_s - due_s)
@@ -194,7 +206,7 @@ class Loop:
             one.at_s = now_s + self._pace.spread(pause_s, self._chance())
             one.soonest_s = min(now_s + self._pace.shortest_after(pause_s), one.at_s)
             if one.is_urgent:
-                one.at_s = one.soonest_s
+                one.at_s, one.is_hurried = one.soonest_s, True
             if tick is not None:
                 one.version = tick.version
             text = "\n".join(f"{type(problem).__name__}: {problem}" for problem in problems)
