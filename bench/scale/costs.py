@@ -1,0 +1,136 @@
+"""How soon each of many experiments is looked at again, what that costs, and how soon the API answers."""
+
+from __future__ import annotations
+
+import math
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+import numpy as np
+
+from bench.fast.workload import World
+from bench.rows import table as as_table
+from bench.scale.world import TOKEN, Look, running
+
+GOAL_S: Final = 1.0
+"""A pass over the most experiments."""
+ASKED_EVERY_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is measured: how many experiments share how many requests a second, and for how long."""
+
+    sizes: Sequence[int] = (1, 100, 1_000)
+    per_second: int = 500
+    settles_s: float = 45.0
+    """How long it lives before: first looks read everything from the tables."""
+    lasts_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One size: seconds between two looks at the same experiment, of a look, and of an answer of the API."""
+
+    experiments: int
+    looks_per_s: float
+    pass_s: float
+    """How long it takes until as many looks have ended as there are experiments."""
+    look_s: float
+    cpu_s: float
+    """Processor time of the whole process for each look."""
+    answer_s: float
+    """95 of 100 answers about one experiment came sooner."""
+
+
+def table(plan: Plan) -> list[Row]:
+    """Measure every size."""
+    return [_row(size, plan) for size in plan.sizes]
+
+
+def _row(size: int, plan: Plan) -> Row:
+    port = _free_port()
+    with running(World(size, plan.per_second), port) as looks:
+        time.sleep(plan.settles_s)
+        before, cpu_s, began_s = len(looks.rows), time.process_time(), time.monotonic()
+        answers = _asked(port, plan.lasts_s)
+        lasted_s = time.monotonic() - began_s
+        seen, cpu_s = looks.rows[before:], time.process_time() - cpu_s
+    return _summary(size, seen, lasted_s, cpu_s, answers)
+
+
+def _summary(size: int, seen: Sequence[Look], lasted_s: float, cpu_s: float, answers: Sequence[float]) -> Row:
+    rate = len(seen) / lasted_s
+    return Row(
+        experiments=size,
+        looks_per_s=rate,
+        pass_s=size / rate if rate else math.inf,
+        look_s=float(np.median([look.took_s for look in seen])) if seen else math.inf,
+        cpu_s=cpu_s / len(seen) if seen else math.inf,
+        answer_s=float(np.quantile(answers, 0.95)),
+    )
+
+
+def _asked(port: int, lasts_s: float) -> list[float]:
+    """Ask about one experiment again and again, and return how long the answers took."""
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    found, ends_s = [], time.monotonic() + lasts_s
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, timeout=60
+    ) as api:
+        while time.monotonic() < ends_s:
+            began_s = time.monotonic()
+            api.get("/v1/experiments/experiment0").raise_for_status()
+            found.append(time.monotonic() - began_s)
+            time.sleep(ASKED_EVERY_S)
+    return found
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+def lines(rows: Sequence[Row]) -> list[str]:
+    """Return the table, and whether the goal is met."""
+    most = rows[-1]
+    verdict = "met" if most.pass_s <= GOAL_S else "**missed**"
+    heads = (
+        "experiments",
+        "looks a second",
+        "a look at each takes",
+        "one look (median)",
+        "processor time for each look",
+        "an answer about one (95 %)",
+    )
+    return [
+        f"A look at each of {most.experiments:,} experiments takes {most.pass_s:.1f} s;",
+        f"the goal of at most {GOAL_S:g} s is {verdict}.{_growth(rows)}",
+        "",
+        *as_table(heads, [_cells(row) for row in rows]),
+    ]
+
+
+def _growth(rows: Sequence[Row]) -> str:
+    """Say with what power of the experiments the processor time of a pass grows, between the last two sizes."""
+    if len(rows) < 2:
+        return ""
+    less, more = rows[-2:]
+    times = (more.cpu_s * more.experiments) / (less.cpu_s * less.experiments)
+    power = math.log(times) / math.log(more.experiments / less.experiments)
+    return f" Its processor time grows with their number to the power of {power:.2f}."
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        f"{row.experiments:,}",
+        f"{row.looks_per_s:,.1f}",
+        f"{row.pass_s:,.2f} s",
+        f"{1000 * row.look_s:,.1f} ms",
+        f"{1000 * row.cpu_s:,.1f} ms",
+        f"{1000 * row.answer_s:,.0f} ms",
+    ]

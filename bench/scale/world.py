@@ -1,0 +1,158 @@
+"""A control plane with many experiments, a node that confirms at once, and traffic that is counted."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from bench.fast.workload import BEGIN_US, HOUR_S, SECOND_US, World
+from rollout.api.access import bearer
+from rollout.api.app import create_app
+from rollout.api.desk import Desk, Tools
+from rollout.api.experiments import experiments_router
+from rollout.client.nodes import LiveState, NodeState, SplitState
+from rollout.commands.jobs import LocalCommands
+from rollout.controller.loop import Clock, Loop
+from rollout.controller.reconcile import Reconciler, Tick
+from rollout.controller.reconcile import World as Reached
+from rollout.controller.sights import Sights
+from rollout.domain.metric import MetricType
+from rollout.envoy.bootstrap import Address
+from rollout.fleet.fleet import Fleet
+from rollout.intake.evidence import RecordedEvidence
+from rollout.lake.accounts.books import Books
+from rollout.lake.segments import Kind
+from rollout.policyfile.digest import digest
+from rollout.policyfile.reading import read_bytes
+from rollout.render.pages import page
+from rollout.store.counts import Counts, Told
+from rollout.store.database import Database
+from rollout.store.ledger import SqlLedger
+from rollout.wiring.parts import run, serve
+
+TOKEN: Final = "a token of a benchmark only"  # noqa: S105 (no secret: the house is gone with the run)
+NODE: Final = "node"
+ENDS_WITHIN_S: Final = 15.0
+_LOG: Final = "0123456789abcdef" * 2
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One tick that was carried out: of which run, when it began, and how long it took."""
+
+    uid: str
+    began_s: float
+    took_s: float
+
+
+@dataclass(slots=True)
+class Looks:
+    """Every tick that was carried out."""
+
+    rows: list[Look]
+
+    def around(self, tick: Callable[[str, int], Tick | None]) -> Callable[[str, int], Tick | None]:
+        """Return the tick, timed."""
+
+        def timed(uid: str, now_us: int) -> Tick | None:
+            began_s = time.monotonic()
+            try:
+                return tick(uid, now_us)
+            finally:
+                self.rows.append(Look(uid, began_s, time.monotonic() - began_s))
+
+        return timed
+
+
+@contextmanager
+def running(world: World, port: int) -> Iterator[Looks]:
+    """Run the world's control plane until the block ends."""
+    with TemporaryDirectory(prefix="rollout-", ignore_cleanup_errors=True) as made, ExitStack() as held:
+        folder = Path(made)
+        database = Database.writer(folder / "control.db")
+        held.callback(database.close)
+        began_s = time.monotonic()
+
+        def now_us() -> int:
+            return BEGIN_US + round((time.monotonic() - began_s) * SECOND_US)
+
+        ledger = SqlLedger(database, new_uid=lambda: secrets.token_hex(4), digest=digest)
+        counts = Counts(database)
+        thresholds = [_begun(world, number, ledger, counts) for number in range(world.experiments)]
+        fleet = Fleet(marked=lambda: (mark.node for mark in counts.nodes()), now_us=now_us)
+        books = Books(folder / "lake", cursors=counts.cursors)
+        evidence = RecordedEvidence(counts, books)
+        held.callback(evidence.finish, ENDS_WITHIN_S)
+        jobs, sights = LocalCommands(folder / "jobs", working_folder=folder), Sights()
+        reconciler = Reconciler(Reached(ledger, evidence, fleet, jobs), sights=sights)
+        looks = Looks([])
+        loop = Loop(ledger, looks.around(reconciler.tick), clock=Clock(now_us=now_us))
+        tools = Tools(
+            read=read_bytes,
+            refuse_impossible=lambda _placements: None,
+            render=page,
+            is_live=fleet.serves,
+            recorded=loop.wake,
+            now_us=now_us,
+            sight=sights.of,
+        )
+        application = create_app([experiments_router(Desk(ledger, tools), bearer([TOKEN]))])
+        serve(held, Address(port), application, option="--port")
+        ending = threading.Event()
+        run(held, "node", partial(_confirm, fleet, ending), ending.set)
+        run(held, "traffic", partial(_feed, world, counts, thresholds, now_us, ending), ending.set)
+        held.callback(fleet.close)
+        run(held, "controller", loop.run, loop.stop)
+        yield looks
+
+
+def _begun(world: World, number: int, ledger: SqlLedger, counts: Counts) -> int:
+    """Start one experiment, and return the identity of its limit."""
+    experiment = world.experiment(number)
+    ledger.start(experiment.policy, BEGIN_US - HOUR_S * SECOND_US)
+    metric = next(one for one in experiment.policy.metrics if one.type is MetricType.LATENCY)
+    share = 1.0 - (metric.quantile or 0.0)
+    return counts.register(world.run(number), metric.name, limit_us=metric.max_us or 0, share=share).identity
+
+
+def _confirm(fleet: Fleet, ending: threading.Event) -> None:
+    """Be a node that serves whatever is wanted, as soon as it is wanted."""
+    while not ending.wait(0.05):
+        snapshot = fleet.wanted
+        if snapshot is None:
+            continue
+        live = tuple(
+            LiveState(
+                experiment=one.placement.policy.name,
+                revision=one.placement.revision,
+                split=SplitState(steps_on=one.placement.split.steps_on),
+                placement=one.version,
+            )
+            for one in snapshot.wanted
+        )
+        fleet.told(NODE, NodeState(live=live, snapshot=snapshot.version))
+        ending.wait(1.0)
+
+
+def _feed(
+    world: World,
+    counts: Counts,
+    thresholds: list[int],
+    now_us: Callable[[], int],
+    ending: threading.Event,
+) -> None:
+    """Count a second's traffic every second."""
+    for end_us, counted in world.segments(thresholds, 0, 3_600, 1):
+        if ending.wait(max((end_us - now_us()) / SECOND_US, 0.0)):
+            return
+        # No bytes: the files of the lake are not what is measured here.
+        told = Told(Kind.EXPOSURES, NODE, _LOG, 0, 0, end_us, 0)
+        counts.add(told, counted, end_us)

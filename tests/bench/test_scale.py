@@ -1,0 +1,24 @@
+"""The benchmark of many experiments: its world is looked at and answers, and a missed goal is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.scale.costs import Plan, Row, lines, table
+
+
+@pytest.mark.slow
+def test_a_small_world_is_looked_at_again_and_again() -> None:
+    (row,) = table(Plan((3,), settles_s=1.0, lasts_s=3.0))
+    assert row.looks_per_s > 1
+    assert row.look_s > 0
+    assert row.answer_s > 0
+    assert len(lines([row])) == 6
+
+
+def test_a_missed_goal_and_the_growth_are_said() -> None:
+    rows = [Row(size, 40.0, size / 40.0, 0.01, 0.005, 0.02) for size in (100, 1_000)]
+    text = "\n".join(lines(rows))
+    assert "takes 25.0 s;\nthe goal of at most 1 s is **missed**." in text
+    assert "to the power of 1.00" in text
+    assert "| 1,000 | 40.0 | 25.00 s | 10.0 ms | 5.0 ms | 20 ms |" in text
