@@ -116,7 +116,7 @@ def lines(rows: Sequence[Row]) -> list[str]:
 
 
 def _growth(rows: Sequence[Row]) -> str:
-    """Say with what power of the experiments the processor time of a pass grows, between the last two sizes."""
+    """Say with what power of the experiments a pass's processor time grows, between the last two sizes."""
     if len(rows) < 2:
         return ""
     less, more = rows[-2:]
