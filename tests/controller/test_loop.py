@@ -13,7 +13,7 @@ from itertools import pairwise
 import pytest
 
 from rollout.controller.figures import BOUNDS_S
-from rollout.controller.loop import Clock, Loop
+from rollout.controller.loop import HEAD_START_S, YOUNG_AT_ONCE, YOUNG_S, Clock, Loop, rank_s
 from rollout.controller.pace import Pace
 from rollout.controller.reconcile import Tick
 from rollout.controller.workers import Threads
@@ -351,3 +351,66 @@ def test_workers_refuse_what_is_over_their_limit() -> None:
     assert workers.finish(30)
     assert workers.begin("three", lambda: None)
     assert workers.finish(30)
+
+
+class Slow:
+    """Workers that begin everything and end nothing until they are told."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, Callable[[], None]] = {}
+
+    def begin(self, name: str, task: Callable[[], None]) -> bool:
+        self.tasks[name] = task
+        return True
+
+    def finish(self, within_s: float) -> bool:
+        del within_s
+        return True
+
+
+class Stand:
+    """A loop over so many runs, of which each look lasts until the test ends it."""
+
+    def __init__(self, runs: int) -> None:
+        self.now_s, self.workers, ledger = 0.0, Slow(), MemoryLedger()
+        for number in range(runs):
+            ledger.start(replace(POLICY, name=f"run{number}"), NOW_US)
+        self.names = {one.experiment.uid: one.experiment.policy.name for one in ledger.runs()}
+        clock = Clock(lambda: self.now_s, lambda: NOW_US)
+        self.loop = Loop(ledger, self.tick, clock=clock, chance=lambda: 0.5, workers=self.workers)
+
+    def tick(self, uid: str, _now_us: int) -> Tick:
+        experiment = replace(EXPERIMENT, uid=uid)
+        return Tick(experiment, 1, None, was_overtaken=False, problems=())
+
+    def begun(self) -> list[str]:
+        """Take a turn, and return whose looks are under way."""
+        self.loop.turn()
+        return [self.names[task.removeprefix("tick-")] for task in self.workers.tasks]
+
+    def end(self, name: str) -> None:
+        """End one look."""
+        uid = next(uid for uid, known in self.names.items() if known == name)
+        self.workers.tasks.pop(f"tick-{uid}")()
+
+
+def test_only_a_few_looks_begin_at_once_and_one_that_waits_makes_room() -> None:
+    stand = Stand(10)
+    assert len(stand.begun()) == YOUNG_AT_ONCE
+    assert len(stand.begun()) == YOUNG_AT_ONCE
+    stand.end(stand.begun()[0])
+    assert len(stand.begun()) == YOUNG_AT_ONCE, "another began in its place"
+    stand.now_s = YOUNG_S
+    assert len(stand.begun()) == 2 * YOUNG_AT_ONCE, "those that last wait for something"
+
+
+def test_evidence_goes_before_what_is_only_due_but_not_for_ever() -> None:
+    stand = Stand(YOUNG_AT_ONCE + 2)
+    first, waits, last = stand.begun()[0], "run4", "run5"
+    assert not {waits, last}.intersection(stand.begun())
+    stand.loop.hurry({last})
+    stand.end(first)
+    assert last in stand.begun()
+    assert waits not in stand.begun()
+    late_s = HEAD_START_S + 0.1
+    assert rank_s(0.0, is_hurried=False) < rank_s(late_s, is_hurried=True), "what waits for long comes first"

@@ -19,6 +19,11 @@ from rollout.errors import RolloutError
 from rollout.ports import Ledger, Standing, Unread
 
 FINISH_WITHIN_S: Final = 10.0
+HEAD_START_S: Final = 5.0
+"""By how much a look at a run goes before others when evidence against it has come, or a person has changed it.
+
+No more: many such runs would else keep the rest from ever being looked at.
+"""
 YOUNG_AT_ONCE: Final = 4
 YOUNG_S: Final = 0.25
 """So many looks that have only just begun go on at once: more would share one processor and all be late. One
@@ -53,7 +58,7 @@ class _Due:
     refused_s: float | None = None
     """Since when it has been due and found no room."""
     is_hurried: bool = False
-    """Whether evidence against it waits to be looked at: then it goes before those that are only due."""
+    """Whether evidence against it, or what somebody recorded, waits to be looked at."""
 
 
 class Loop:
@@ -127,12 +132,12 @@ class Loop:
         now_s = self._clock.steady_s()
         with self._turn:
             due = sorted(
-                (not one.is_hurried, one.at_s, uid)
+                (rank_s(one.at_s, is_hurried=one.is_hurried), uid)
                 for uid, one in self._queue.items()
                 if one.at_s <= now_s and not one.is_busy
             )
             young = sum(one.is_busy and now_s - one.began_s < YOUNG_S for one in self._queue.values())
-        for _, _, uid in due:
+        for _, uid in due:
             if self._stopping.is_set():
                 break
             if young >= YOUNG_AT_ONCE:
@@ -165,7 +170,7 @@ class Loop:
                 if known is None:
                     self._queue[uid] = _Due(now_s, run.version, run.experiment.policy.name)
                 elif known.version != run.version and not known.is_busy:
-                    known.version, known.at_s = run.version, now_s
+                    known.version, known.at_s, known.is_hurried = run.version, now_s, True
 
     def _name_unreadable(self, runs: Sequence[Unread]) -> None:
         """Log, once for each, the runs that nobody looks at because they cannot be read."""
@@ -224,6 +229,11 @@ class Loop:
 def _due_since_s(one: _Due) -> float:
     """Return since when a run has been due: being put off because no worker is free does not count anew."""
     return one.at_s if one.refused_s is None else one.refused_s
+
+
+def rank_s(due_s: float, *, is_hurried: bool) -> float:
+    """Return by what looks that are due are ordered: the least begins first."""
+    return due_s - HEAD_START_S if is_hurried else due_s
 
 
 def _say(uid: str, problems: tuple[Exception, ...]) -> None:
