@@ -20,7 +20,7 @@ from rollout.ports import Ledger, Standing, Unread
 
 FINISH_WITHIN_S: Final = 10.0
 HEAD_START_S: Final = 5.0
-"""By how much a look at a run goes before others when evidence against it has come, or a person has changed it.
+"""By how much a look at a run goes before others when evidence against it, or a person's change, has come.
 
 No more: many such runs would else keep the rest from ever being looked at.
 """
