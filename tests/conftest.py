@@ -1,9 +1,11 @@
 """What every test shares: where Hypothesis keeps what it learned, CI, and how goldens are renewed."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
@@ -26,3 +28,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Whether goldens are written anew."""
     return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(autouse=True)
+def logs_are_nobodys() -> Iterator[None]:
+    """Leave no configuration of logs behind: the next test's would go to this one's stream."""
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()

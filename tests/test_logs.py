@@ -3,11 +3,9 @@
 import io
 import json
 import math
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -16,14 +14,6 @@ from rollout.logs import configure, get, new_correlation_id, redacted
 from rollout.settings.settings import HIDDEN, LogFormat, LogLevel
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def forgotten() -> Iterator[None]:
-    """Leave no configuration behind."""
-    yield
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
 
 
 def logged(level: LogLevel = LogLevel.INFO, log_format: LogFormat = LogFormat.AUTO) -> io.StringIO:
