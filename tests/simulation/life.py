@@ -134,7 +134,8 @@ class Life:
     def _unfinished(self, run: Experiment) -> str | None:
         if run.wish is not None:
             return f"{run.wish.kind} is not answered" if run.wish.overrules else None
-        if run.rollback_wish is not None and run.phase in ON_TRIAL | {Phase.WATCHING}:
+        is_leaving = run.phase in ENDED | {Phase.ROLLING_BACK} or run.rollback_failed
+        if run.rollback_wish is not None and not is_leaving:
             return "a rollback is asked for"
         if run.phase in ENDED or (run.phase is Phase.ACTION_FAILED and run.rollback_failed):
             return None
