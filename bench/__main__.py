@@ -61,7 +61,7 @@ def sections(plan: harm.Plan) -> Mapping[str, Section]:
         "fleet": Section("half a minute", lambda: fanout.lines(fanout.table(fanout.Plan()))),
         "lag": Section("half a minute", lambda: lag.lines(lag.measured(lag.Plan()))),
         "evidence": Section("five minutes", _evidence, is_quick=False),
-        "scale": Section("six minutes", lambda: scale.lines(scale.table(scale.Plan())), is_quick=False),
+        "scale": Section("four minutes", lambda: scale.lines(scale.table(scale.Plan())), is_quick=False),
         "harm": Section(
             f"{plan.runs} runs, each about {plan.quiet_s + 11:.0f} s", partial(_harm, plan), is_quick=False
         ),

@@ -25,7 +25,7 @@ ASKED_EVERY_S: Final = 0.1
 class Plan:
     """What is measured: how many experiments share how many requests a second, and for how long."""
 
-    sizes: Sequence[int] = (1, 100, 1_000)
+    sizes: Sequence[int] = (100, 1_000)
     per_second: int = 500
     settles_s: float = 45.0
     """How long it lives before: first looks read everything from the tables."""
