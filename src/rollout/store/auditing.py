@@ -10,14 +10,30 @@ from sqlalchemy import Connection, Row, Table, insert, select, text
 from sqlmodel import SQLModel, inspect
 
 from rollout.domain.audit import Act, Line, row_digest
+from rollout.domain.history import Entry
+from rollout.domain.policy import Policy
 from rollout.store.audit_tables import AuditRow
 from rollout.store.ledger_tables import AmendmentRow, DecisionRow, RevisionRow
 
 COVERED: Final[tuple[type[SQLModel], ...]] = (RevisionRow, AmendmentRow, DecisionRow)
 """Tables of which each row has its line; rows are added to them, and never changed."""
 AUDIT: Final = cast("Table", inspect(AuditRow).local_table)
+_CONTROLLER: Final = "controller"
+_NOBODY: Final = "rollout"
 _HEAD: Final = text("SELECT number, hash FROM audit_head WHERE name = 'audit'")
 _MOVE: Final = text("UPDATE audit_head SET number = :number, hash = :hash WHERE name = 'audit'")
+
+
+def unasked(verb: str, policy: Policy, now_us: int) -> Act:
+    """Return the act of the program itself, where nobody is named."""
+    return Act(now_us, _NOBODY, None, None, verb, policy.name)
+
+
+def decided(entry: Entry) -> Act:
+    """Return the act that a decision is: the controller's, or that of the person whose wish it answers."""
+    decision, wish = entry.decision, entry.decision.wish
+    who, why = (_CONTROLLER, decision.reason.meaning) if wish is None else (wish.who, wish.why)
+    return Act(entry.at_us, who, None, None, decision.action.value, entry.policy.name, why)
 
 
 def add(connection: Connection, act: Act, row: SQLModel | None = None) -> Line:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from sqlalchemy import update
 from sqlalchemy.exc import NoResultFound
@@ -22,23 +21,20 @@ from rollout.store import auditing, basis_rows
 from rollout.store.audit import Head, Verified, verify
 from rollout.store.database import Database
 from rollout.store.enclosing import enclose_change, enclose_decision
-from rollout.store.ledger_json import Unreadable, read, written
+from rollout.store.ledger_json import Unreadable, read
 from rollout.store.ledger_rows import (
-    amendments,
+    amendment_row,
     decision_row,
     entry_of,
+    experiment_row,
     policy_of,
     policy_text,
     read_policy,
+    revision_row,
+    state_of,
     unreadable,
 )
-from rollout.store.ledger_tables import AmendmentRow, DecisionRow, ExperimentRow, RevisionRow
-
-# The policy is frozen: it stands once, beside its revision, and not in every state.
-_BESIDE: Final = frozenset({"policy"})
-_CONTROLLER: Final = "controller"
-_NOBODY: Final = "rollout"
-"""Who acts when nobody is named: the program itself."""
+from rollout.store.ledger_tables import DecisionRow, ExperimentRow
 
 
 class SqlLedger:
@@ -81,11 +77,11 @@ class SqlLedger:
                 fresh_us=now_us,
                 layer_range=layer_range,
             )
-            first, frozen = self._first_rows(experiment, text)
-            for row in (first, frozen):
+            frozen = revision_row(experiment, self._digest(policy), text)
+            for row in (experiment_row(experiment), frozen):
                 session.add(row)
                 session.flush()
-            auditing.add(connection, act or _unasked("start", policy, now_us), frozen)
+            auditing.add(connection, act or auditing.unasked("start", policy, now_us), frozen)
             enclose_change(connection, Occasion.STARTED, 1, experiment, now_us, act)
         return Standing(experiment, version=1)
 
@@ -152,7 +148,7 @@ class SqlLedger:
                 session.flush()
                 if packed is not None:
                     basis_rows.keep(session, uid, entry, packed)
-                auditing.add(connection, _decided(entry), row)
+                auditing.add(connection, auditing.decided(entry), row)
                 enclose_decision(connection, seen.version + 1, experiment, entry)
         # Whoever reads this version next need not build it again out of what was written.
         self._read[uid] = Standing(experiment, seen.version + 1, entry or seen.last)
@@ -188,14 +184,15 @@ class SqlLedger:
             if not _moved(session, seen, experiment, None):
                 return False
             occasion = Occasion.REVISED if experiment.revision > before.revision else Occasion.AMENDED
-            row: RevisionRow | AmendmentRow
-            if occasion is Occasion.REVISED:
-                row = self._revision(experiment, text)
-            else:
-                row = self._amendment(experiment, amendments(session, experiment), now_us, text)
+            digest = self._digest(experiment.policy)
+            row = (
+                revision_row(experiment, digest, text)
+                if occasion is Occasion.REVISED
+                else amendment_row(session, experiment, digest, now_us, text)
+            )
             session.add(row)
             session.flush()
-            auditing.add(connection, act or _unasked("revise", experiment.policy, now_us), row)
+            auditing.add(connection, act or auditing.unasked("revise", experiment.policy, now_us), row)
             enclose_change(connection, occasion, seen.version + 1, experiment, now_us, act)
         return True
 
@@ -236,39 +233,6 @@ class SqlLedger:
         before.is_served = False
         session.add(before)
 
-    def _first_rows(self, run: Experiment, text: str) -> tuple[ExperimentRow, RevisionRow]:
-        experiment = ExperimentRow(
-            uid=run.uid,
-            name=run.policy.name,
-            is_served=True,
-            revision=run.revision,
-            version=1,
-            entries=0,
-            state=written(run, without=_BESIDE),
-        )
-        return experiment, self._revision(run, text)
-
-    def _revision(self, run: Experiment, text: str) -> RevisionRow:
-        return RevisionRow(
-            uid=run.uid,
-            revision=run.revision,
-            began_us=run.started_us,
-            digest=self._digest(run.policy),
-            policy=written(run.policy),
-            text=text,
-        )
-
-    def _amendment(self, run: Experiment, before: int, now_us: int, text: str) -> AmendmentRow:
-        return AmendmentRow(
-            uid=run.uid,
-            revision=run.revision,
-            number=before + 1,
-            at_us=now_us,
-            digest=self._digest(run.policy),
-            policy=written(run.policy),
-            text=text,
-        )
-
     def _standing(self, session: Session, row: ExperimentRow) -> Standing:
         known = self._read.get(row.uid)
         if known is not None and known.version == row.version:
@@ -281,17 +245,6 @@ class SqlLedger:
         except (Unreadable, NoResultFound) as error:
             raise unreadable(f"{row.uid} ({row.name})", error) from None
         return Standing(experiment, row.version, entry)
-
-
-def _unasked(verb: str, policy: Policy, now_us: int) -> Act:
-    return Act(now_us, _NOBODY, None, None, verb, policy.name)
-
-
-def _decided(entry: Entry) -> Act:
-    """Return the act that a decision is: the controller's, or that of the person whose wish it answers."""
-    decision, wish = entry.decision, entry.decision.wish
-    who, why = (_CONTROLLER, decision.reason.meaning) if wish is None else (wish.who, wish.why)
-    return Act(entry.at_us, who, None, None, decision.action.value, entry.policy.name, why)
 
 
 def _entries(seen: Standing) -> int:
@@ -309,7 +262,7 @@ def _moved(session: Session, seen: Standing, after: Experiment, entry: Entry | N
             version=seen.version + 1,
             revision=after.revision,
             entries=_entries(seen) if entry is None else entry.number,
-            state=written(after, without=_BESIDE),
+            state=state_of(after),
         )
     )
     return moved.rowcount == 1

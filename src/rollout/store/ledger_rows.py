@@ -15,10 +15,55 @@ from rollout.domain.verdict import Judgement
 from rollout.domain.wish import Wish
 from rollout.errors import Problem, Stop
 from rollout.store.ledger_json import Unreadable, read, written
-from rollout.store.ledger_tables import AmendmentRow, DecisionRow, RevisionRow
+from rollout.store.ledger_tables import AmendmentRow, DecisionRow, ExperimentRow, RevisionRow
 
+_BESIDE: Final = frozenset({"policy"})
 POLICIES: Final = 2_000
 """How many policies are kept as they were read; their runs share them."""
+
+
+def experiment_row(run: Experiment) -> ExperimentRow:
+    """Return a new run as it is written."""
+    return ExperimentRow(
+        uid=run.uid,
+        name=run.policy.name,
+        is_served=True,
+        revision=run.revision,
+        version=1,
+        entries=0,
+        state=state_of(run),
+    )
+
+
+def state_of(run: Experiment) -> str:
+    """Return where a run stands; its policy stands once, beside its revision, and not in every state."""
+    return written(run, without=_BESIDE)
+
+
+def revision_row(run: Experiment, digest: str, text: str) -> RevisionRow:
+    """Return the policy that a revision froze, and the text that a person wrote."""
+    return RevisionRow(
+        uid=run.uid,
+        revision=run.revision,
+        began_us=run.started_us,
+        digest=digest,
+        policy=written(run.policy),
+        text=text,
+    )
+
+
+def amendment_row(session: Session, run: Experiment, digest: str, now_us: int, text: str) -> AmendmentRow:
+    """Return the next change of a revision's policy that took effect at once."""
+    newest = _newest_amendment(session, run.uid, run.revision)
+    return AmendmentRow(
+        uid=run.uid,
+        revision=run.revision,
+        number=1 if newest is None else newest.number + 1,
+        at_us=now_us,
+        digest=digest,
+        policy=written(run.policy),
+        text=text,
+    )
 
 
 def decision_row(uid: str, entry: Entry, policy_digest: str, basis_digest: str | None) -> DecisionRow:
@@ -46,12 +91,6 @@ def decision_row(uid: str, entry: Entry, policy_digest: str, basis_digest: str |
 def read_policy(text: str) -> Policy:
     """Return a policy: every look at a run reads its text again, which only a revision changes."""
     return read(Policy, text)
-
-
-def amendments(session: Session, run: Experiment) -> int:
-    """Return how often a revision's policy was changed so far."""
-    newest = _newest_amendment(session, run.uid, run.revision)
-    return 0 if newest is None else newest.number
 
 
 def _newest_amendment(session: Session, uid: str, revision: int) -> AmendmentRow | None:
