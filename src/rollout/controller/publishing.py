@@ -23,7 +23,8 @@ class Publishing:
         self._ledger, self._traffic = ledger, traffic
         self._turn = threading.Lock()
         self._last: Published | None = None
-        self._last_us = 0
+        self._last_us: int | None = None
+        """When the last publication was that did not fail."""
         self._last_problems: tuple[Exception, ...] = ()
         self._placed: dict[str, Placement | None] = {}
         """What was derived last of each run: it stays as it is while the run cannot be read."""
@@ -48,26 +49,18 @@ class Publishing:
 
     def _stands(self, experiment: Experiment, now_us: int) -> bool:
         """Return whether the last publication had this run as it is recorded, and is a moment old at most."""
-        is_fresh = self._last is not None and abs(now_us - self._last_us) < FRESH_US
-        return (
-            is_fresh
-            and experiment.uid in self._placed
-            and self._placed[experiment.uid] == _placement(experiment)
-        )
+        if self._last_us is None or abs(now_us - self._last_us) >= FRESH_US:
+            return False
+        uid = experiment.uid
+        return uid in self._placed and self._placed[uid] == _placement(experiment)
 
     def _publish_all(self, now_us: int) -> None:
         """Publish every run; read now, so that what is published last is no older than what was recorded."""
-        published, problems = Published(is_live=False), list[Exception]()
-        try:
-            wanted, kept = self._wanted(problems)
-            published = self._traffic.publish(wanted, kept=kept)
-        except Exception:
-            self._last_us = now_us - FRESH_US
-            raise
-        else:
-            self._last_us = now_us
-        finally:
-            self._last, self._last_problems = published, tuple(problems)
+        self._last, self._last_us = Published(is_live=False), None
+        problems: list[Exception] = []
+        wanted, kept = self._wanted(problems)
+        self._last_problems = tuple(problems)
+        self._last, self._last_us = self._traffic.publish(wanted, kept=kept), now_us
 
     def _wanted(self, problems: list[Exception]) -> tuple[tuple[Placement, ...], frozenset[str]]:
         """Return every route, and whose route stays as it is because nobody here knows what it was."""
