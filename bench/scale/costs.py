@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.fast.workload import World
 from bench.rows import table as as_table
-from bench.scale.world import TOKEN, Look, running
+from bench.scale.world import TOKEN, running
 
 GOAL_S: Final = 1.0
 """A pass over the most experiments."""
@@ -56,20 +56,16 @@ def _row(size: int, plan: Plan) -> Row:
     port = _free_port()
     with running(World(size, plan.per_second), port) as looks:
         time.sleep(plan.settles_s)
-        before, cpu_s, began_s = len(looks.rows), time.process_time(), time.monotonic()
+        before, cpu_s, began_s = len(looks.took_s), time.process_time(), time.monotonic()
         answers = _asked(port, plan.lasts_s)
         lasted_s = time.monotonic() - began_s
-        seen, cpu_s = looks.rows[before:], time.process_time() - cpu_s
-    return _summary(size, seen, lasted_s, cpu_s, answers)
-
-
-def _summary(size: int, seen: Sequence[Look], lasted_s: float, cpu_s: float, answers: Sequence[float]) -> Row:
+        seen, cpu_s = looks.took_s[before:], time.process_time() - cpu_s
     rate = len(seen) / lasted_s
     return Row(
         experiments=size,
         looks_per_s=rate,
         pass_s=size / rate if rate else math.inf,
-        look_s=float(np.median([look.took_s for look in seen])) if seen else math.inf,
+        look_s=float(np.median(seen)) if seen else math.inf,
         cpu_s=cpu_s / len(seen) if seen else math.inf,
         answer_s=float(np.quantile(answers, 0.95)),
     )

@@ -44,20 +44,11 @@ ENDS_WITHIN_S: Final = 15.0
 _LOG: Final = "0123456789abcdef" * 2
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One tick that was carried out: of which run, when it began, and how long it took."""
-
-    uid: str
-    began_s: float
-    took_s: float
-
-
 @dataclass(slots=True)
 class Looks:
-    """Every tick that was carried out."""
+    """How many seconds every tick took that was carried out."""
 
-    rows: list[Look]
+    took_s: list[float]
 
     def around(self, tick: Callable[[str, int], Tick | None]) -> Callable[[str, int], Tick | None]:
         """Return the tick, timed."""
@@ -67,7 +58,7 @@ class Looks:
             try:
                 return tick(uid, now_us)
             finally:
-                self.rows.append(Look(uid, began_s, time.monotonic() - began_s))
+                self.took_s.append(time.monotonic() - began_s)
 
         return timed
 
