@@ -430,14 +430,14 @@ def test_another_action_of_the_name_is_never_taken_for_ours() -> None:
     assert "another order" in "".join(map(str, tick.problems))
 
 
-def test_ten_seconds_for_zero_hold_over_restarts() -> None:
+@pytest.mark.parametrize("jump_s", [-3_600, 0, 3_600])
+def test_ten_seconds_for_zero_are_seconds_whatever_the_time_of_day_says(jump_s: int) -> None:
     scene = Scene()
     scene.traffic.refusal = "not acknowledged"
     scene.readings.reading = BROKEN
     scene.tick()
-    for second in range(1, 10):
-        if second == 3:
-            scene.restart()
+    scene.now_us += jump_s * SECOND_US
+    for _ in range(9):
         scene.tick()
         assert scene.jobs.begun == []
     scene.tick()
@@ -451,25 +451,30 @@ def test_a_controller_that_has_just_begun_lets_proxies_find_it_before_it_acts() 
     scene.tick()
     scene.restart()
     scene.tick(after_s=300)
-    for _ in range(5):
-        assert scene.jobs.begun == []
+    for _ in range(9):
         scene.tick()
+        assert scene.jobs.begun == []
     scene.tick()
     assert scene.jobs.begun == [scene.rollback_job]
 
 
-def test_a_minute_for_the_promote_action_s_end_holds_over_restarts() -> None:
+@pytest.mark.parametrize("jump_s", [-3_600, 0, 3_600])
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_promote_action_has_a_minute_to_end_whatever_the_time_of_day_says(
+    *, is_restarted: bool, jump_s: int
+) -> None:
     scene = Scene()
     scene.tick()
     scene.jobs.outlives_stops = True
     scene.readings.reading = BROKEN
     scene.tick()
-    for _ in range(3):
-        scene.tick(after_s=20)
+    if is_restarted:
         scene.restart()
-    scene.tick(after_s=10)
-    assert scene.jobs.begun == [scene.promote_job]
-    scene.tick(after_s=5)
+        scene.tick()
+    scene.now_us += jump_s * SECOND_US
+    for _ in range(5):
+        scene.tick(after_s=10)
+        assert scene.jobs.begun == [scene.promote_job]
     scene.tick(after_s=10)
     assert scene.jobs.begun == [scene.promote_job, scene.rollback_job]
 

@@ -56,6 +56,8 @@ class Scene:
     traffic: MemoryTraffic = field(default_factory=MemoryTraffic)
     jobs: MemoryJobs = field(default_factory=MemoryJobs)
     readings: Readings = field(default_factory=Readings)
+    steady_s: float = 0.0
+    """The time for waits, which a jump of the time of day leaves as it is."""
 
     def __post_init__(self) -> None:
         policy = replace(self.policy, actions=self.actions)
@@ -69,7 +71,7 @@ class Scene:
     def restart(self) -> None:
         """Forget everything that was not recorded."""
         world = World(self.ledger, self.readings, self.traffic, self.jobs)
-        self.reconciler = Reconciler(world, album=Album())
+        self.reconciler = Reconciler(world, album=Album(), steady_s=lambda: self.steady_s)
 
     def change(self, **changes: object) -> None:
         """Record the run with something changed."""
@@ -80,6 +82,7 @@ class Scene:
     def tick(self, *, after_s: float = 1.0) -> Tick:
         """Let some time pass and look."""
         self.now_us += round(after_s * SECOND_US)
+        self.steady_s += after_s
         tick = self.reconciler.tick(self.uid, self.now_us)
         assert tick is not None
         return tick

@@ -79,6 +79,7 @@ class Tenure:
             sights=self.sights,
             passing=lambda point, _run: place.pass_by(str(point)),
             judging=parts.judging,
+            steady_s=lambda: timeline.now_s,
         )
         self._tick = reconciler.tick
         self._loop = Loop(

@@ -13,14 +13,14 @@ from rollout.domain.job import MESSAGE_CHARACTERS, JobReport, Order
 from rollout.errors import Problem, Retry
 from rollout.ports import Jobs
 
-ZERO_WITHIN_US: Final = 10 * SECOND_US
+ZERO_WITHIN_S: Final = 10.0
 """How long a rollback's action waits for every proxy to confirm that traffic is at zero."""
-HEARD_WITHIN_US: Final = 6 * SECOND_US
-"""How long a controller that has just begun waits for it at least: so long may a proxy take to find it."""
-PROMOTE_ENDS_WITHIN_US: Final = 60 * SECOND_US
-"""How long it then waits for the end of a promote action, once that was told to stop."""
-TOLD_WITHIN_US: Final = 15 * SECOND_US
-"""How long a controller that has just begun waits for that end at least, after it said so itself."""
+PROMOTE_ENDS_WITHIN_S: Final = 60.0
+"""How long it then waits for the end of a promote action, once that was told to stop.
+
+Both waits are this controller's own, by a clock that nobody sets: on the time of day that is recorded they
+would be over with one jump of it. A controller that has just begun waits anew.
+"""
 GRACE_US: Final = 120 * SECOND_US
 """How long after its deadline an action's runner may take to end it, with what came before its start."""
 STOPS_WITHIN_US: Final = 60 * SECOND_US
@@ -30,13 +30,15 @@ _OPEN: Final = frozenset({JobState.RUNNING, JobState.WAITING})
 
 @dataclass(slots=True)
 class _Waits:
-    """What is remembered of a run while it is acted on; all bounds hold without it, from what is recorded."""
+    """What is remembered of a run while it is acted on; an action's deadline holds without it."""
 
-    about: tuple[object, ...]
-    """The purpose, and the attempts so far."""
+    purpose: Purpose
+    attempts: tuple[int, int]
+    """How often each action was tried so far, this time included."""
     began_us: int
+    began_s: float
     is_at_zero: bool = False
-    stopping_us: int | None = None
+    stopping_s: float | None = None
     """Since when a promote action's end is waited for."""
     is_begun: bool = False
     is_late: bool = False
@@ -46,9 +48,14 @@ class Acting:
     """Begins and ends actions through `jobs`, and says how a run's present one stands."""
 
     def __init__(
-        self, jobs: Jobs, *, before: Callable[[Experiment], None], after: Callable[[Experiment], None]
+        self,
+        jobs: Jobs,
+        *,
+        before: Callable[[Experiment], None],
+        after: Callable[[Experiment], None],
+        steady_s: Callable[[], float],
     ) -> None:
-        self._jobs, self._before, self._after = jobs, before, after
+        self._jobs, self._before, self._after, self._steady_s = jobs, before, after, steady_s
         self._waits: dict[str, _Waits] = {}
 
     def report(self, experiment: Experiment, now_us: int, problems: list[Exception]) -> JobReport | None:
@@ -60,7 +67,7 @@ class Acting:
         if purpose is Purpose.ROLLBACK:
             if not waits.is_at_zero:
                 return JobReport(JobState.RUNNING, "it waits until no proxy sends traffic to the candidate")
-            if self._promotes_still(experiment, waits, now_us, problems):
+            if self._promotes_still(experiment, waits, problems):
                 return JobReport(JobState.RUNNING, "it waits for the end of the promote action")
         order = order_for(experiment, purpose)
         return None if order is None else self._known(experiment, order, waits, now_us, problems)
@@ -75,8 +82,8 @@ class Acting:
             return
         waits = self._of(experiment, purpose, now_us)
         if purpose is Purpose.ROLLBACK:
-            has_ended = self._has_stopped_promoting(experiment, waits, now_us, problems)
-            if not self._is_at_zero(experiment, waits, now_us, problems, is_live=is_live) or not has_ended:
+            has_ended = self._has_stopped_promoting(experiment, waits, problems)
+            if not self._is_at_zero(experiment, waits, problems, is_live=is_live) or not has_ended:
                 return
         order = order_for(experiment, purpose)
         if waits.is_late:
@@ -88,10 +95,10 @@ class Acting:
             self._after(experiment)
 
     def _of(self, experiment: Experiment, purpose: Purpose, now_us: int) -> _Waits:
-        about = (purpose, experiment.promote_attempt, experiment.rollback_attempt)
+        attempts = (experiment.promote_attempt, experiment.rollback_attempt)
         waits = self._waits.get(experiment.uid)
-        if waits is None or waits.about != about:
-            waits = self._waits[experiment.uid] = _Waits(about, now_us)
+        if waits is None or (waits.purpose, waits.attempts) != (purpose, attempts):
+            waits = self._waits[experiment.uid] = _Waits(purpose, attempts, now_us, self._steady_s())
         waits.began_us = min(waits.began_us, now_us)
         return waits
 
@@ -130,11 +137,18 @@ class Acting:
     def _due_us(
         self, experiment: Experiment, order: Order, known: JobReport, waits: _Waits, now_us: int
     ) -> int:
-        """Return until when an action should have ended: one that began late has its whole time."""
+        """Return until when an action should have ended: one that began late has its whole time.
+
+        A promote action that was not begun in its time never begins, whatever took so long; a rollback's
+        still does, unless this controller itself has tried for so long.
+        """
+        bound_us = round(order.action.deadline_s * SECOND_US) + GRACE_US
+        if waits.purpose is Purpose.ROLLBACK and known.begun_us is None:
+            return now_us + bound_us - round((self._steady_s() - waits.began_s) * SECOND_US)
         wanted_us = self._wanted_us(experiment, waits, now_us)
         begun_us = known.begun_us
         from_us = begun_us if begun_us is not None and wanted_us <= begun_us <= now_us else wanted_us
-        return from_us + round(order.action.deadline_s * SECOND_US) + GRACE_US
+        return from_us + bound_us
 
     def _wanted_us(self, experiment: Experiment, waits: _Waits, now_us: int) -> int:
         """Return since when the action is wanted; a clock that was set back has a shorter memory."""
@@ -142,30 +156,21 @@ class Acting:
         return waits.began_us if recorded_us is None or recorded_us > now_us else recorded_us
 
     def _is_at_zero(
-        self,
-        experiment: Experiment,
-        waits: _Waits,
-        now_us: int,
-        problems: list[Exception],
-        *,
-        is_live: bool,
+        self, experiment: Experiment, waits: _Waits, problems: list[Exception], *, is_live: bool
     ) -> bool:
         """Return whether a rollback's action may begin: traffic is at zero, or was waited for long enough."""
         if is_live or waits.is_at_zero:
             waits.is_at_zero = True
             return True
-        waited_us = now_us - self._wanted_us(experiment, waits, now_us)
-        if waited_us < ZERO_WITHIN_US or now_us - waits.began_us < HEARD_WITHIN_US:
+        if self._steady_s() - waits.began_s < ZERO_WITHIN_S:
             return False
         waits.is_at_zero = True
-        what = f"no confirmation that traffic is at zero within {ZERO_WITHIN_US / SECOND_US:g} s"
+        what = f"no confirmation that traffic is at zero within {ZERO_WITHIN_S:g} s"
         remedy = "the rollback goes on; look for a proxy that is cut off"
         problems.append(Retry(Problem(experiment.uid, what, remedy)))
         return True
 
-    def _promotes_still(
-        self, experiment: Experiment, waits: _Waits, now_us: int, problems: list[Exception]
-    ) -> bool:
+    def _promotes_still(self, experiment: Experiment, waits: _Waits, problems: list[Exception]) -> bool:
         """Return whether a promote action runs, or may begin yet; a rollback waits, at most a minute.
 
         Whoever decided to promote may have been held up before it began the action: until that name has been
@@ -178,25 +183,22 @@ class Acting:
             known = self._jobs.report(order)
             if known is not None and known.state not in _OPEN:
                 return False
-        waits.stopping_us = now_us if waits.stopping_us is None else min(waits.stopping_us, now_us)
-        waited_us = now_us - self._wanted_us(experiment, waits, now_us)
-        own_us = now_us - waits.stopping_us
-        # Whoever restarts meanwhile: from the rollback's beginning it is at most both waits together.
-        is_over = waited_us >= ZERO_WITHIN_US + PROMOTE_ENDS_WITHIN_US and own_us >= TOLD_WITHIN_US
-        if own_us < PROMOTE_ENDS_WITHIN_US and not is_over:
+        if waits.stopping_s is None:
+            waits.stopping_s = self._steady_s()
+        if self._steady_s() - waits.stopping_s < PROMOTE_ENDS_WITHIN_S:
             return True
-        what = f"no word of its promote action's end within {PROMOTE_ENDS_WITHIN_US / SECOND_US:g} s"
+        what = f"no word of its promote action's end within {PROMOTE_ENDS_WITHIN_S:g} s"
         problems.append(Retry(Problem(experiment.uid, what, "the rollback goes on; end that action by hand")))
         return False
 
     def _has_stopped_promoting(
-        self, experiment: Experiment, waits: _Waits, now_us: int, problems: list[Exception]
+        self, experiment: Experiment, waits: _Waits, problems: list[Exception]
     ) -> bool:
         """Have a promote action end, and return whether the rollback's may begin as far as that one goes."""
-        if not self._promotes_still(experiment, waits, now_us, problems):
+        if not self._promotes_still(experiment, waits, problems):
             return True
         self._stop(order_for(experiment, Purpose.PROMOTE), problems)
-        return not self._promotes_still(experiment, waits, now_us, problems)
+        return not self._promotes_still(experiment, waits, problems)
 
     def _stop(self, order: Order | None, problems: list[Exception]) -> None:
         if order is not None:

@@ -5,6 +5,7 @@ A tick is told a name and reads state. It may be cut off anywhere, and the next 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -97,6 +98,7 @@ class Reconciler:
         passing: Passing = pass_by,
         sights: Sights | None = None,
         judging: Judging = judge,
+        steady_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sights = Sights() if sights is None else sights
         self._world, self._patience, self._album, self._passing = world, patience, album, passing
@@ -106,6 +108,7 @@ class Reconciler:
             world.jobs,
             before=partial(passing, Point.BEFORE_ACTION),
             after=partial(passing, Point.AFTER_ACTION),
+            steady_s=steady_s,
         )
 
     def tick(self, uid: str, now_us: int) -> Tick | None:
