@@ -129,9 +129,14 @@ class Tenure:
         checker, name = self._shared.checker, self.place.name
         checker.looks.pop((name, uid), None)
         if self.place.faults.strikes("clock jumps"):
-            self.place.skew_us = round(self.place.faults.chance.uniform(-20, 20) * SECOND_US)
+            self.place.skew_us = round(self._jump_s() * SECOND_US)
             self.place.story.tell(name, "FAULT: clock jumps", self.place.skew_us / SECOND_US)
         tick = self._tick(uid, now_us)
         if tick is not None:
             checker.ticked(name, tick.experiment, was_overtaken=tick.was_overtaken)
         return tick
+
+    def _jump_s(self) -> float:
+        """Draw by how much a clock is wrong from now on: seconds, or every fourth time up to an hour."""
+        chance = self.place.faults.chance
+        return chance.uniform(-20, 20) if chance.random() < 0.75 else chance.uniform(-3_600, 3_600)
