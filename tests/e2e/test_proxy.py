@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -21,7 +21,7 @@ import pytest
 from rollout.client.nodes import NodeAnswer, NodesAnswer
 from tests.command import ROOT, environment
 from tests.e2e.models import free_port, model
-from tests.e2e.test_up import house
+from tests.e2e.test_up import UNSET, house
 
 WITHIN_S = 60.0
 
@@ -58,14 +58,16 @@ class Proxy:
 
 
 @contextmanager
-def proxy(folder: Path, *arguments: str, port: int | None = None) -> Iterator[Proxy]:
-    """Run `rollout proxy` until the block ends, then ask it to end."""
+def proxy(
+    folder: Path, *arguments: str, port: int | None = None, variables: Mapping[str, str] = UNSET
+) -> Iterator[Proxy]:
+    """Run `rollout proxy` with these variables until the block ends, then ask it to end."""
     chosen, agent_port = port or free_port(), free_port()
     ports = ["--port", str(chosen), "--agent-port", str(agent_port)]
     with subprocess.Popen(
         [sys.executable, "-m", "rollout", "proxy", "--data", str(folder / "d"), *ports, *arguments],
         cwd=folder,
-        env=environment(folder),
+        env=environment(folder, **variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -120,7 +122,7 @@ def test_a_second_proxy_joins_dies_comes_back_and_leaves_without_a_failed_reques
     with model("1") as baseline, model("2") as candidate, house(up, free_port(), control_port):
         central = House(f"http://127.0.0.1:{control_port}", up / "d" / "token")
         joined = ["--control", central.url, "--token-file", str(central.token_file), "--node", "second"]
-        started = central.ask("POST", "/v1/experiments", content=_policy(baseline, candidate).encode())
+        started = central.ask("POST", "/v1/experiments", content=endless_policy(baseline, candidate).encode())
         assert started.status_code == HTTPStatus.CREATED
         with proxy(own, *joined) as second:
             assert until(lambda: [node.is_live for node in central.nodes().values()] == [True, True])
@@ -155,7 +157,7 @@ def test_a_second_proxy_joins_dies_comes_back_and_leaves_without_a_failed_reques
             assert {user: refused.get(user).text for user in before} == before
 
 
-def _policy(baseline: str, candidate: str) -> str:
+def endless_policy(baseline: str, candidate: str) -> str:
     """Return the first policy for these servers; its first step takes longer than any test."""
     text = (
         (ROOT / "policies" / "first.yaml")

@@ -7,9 +7,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 import httpx
 import pytest
@@ -18,15 +20,18 @@ from tests.command import environment
 from tests.e2e.models import free_port, model
 
 WITHIN_S = 60.0
+UNSET: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @contextmanager
-def house(folder: Path, proxy_port: int, control_port: int) -> Iterator[subprocess.Popen[str]]:
-    """Run `rollout up` until the block ends, then ask it to end."""
+def house(
+    folder: Path, proxy_port: int, control_port: int, variables: Mapping[str, str] = UNSET
+) -> Iterator[subprocess.Popen[str]]:
+    """Run `rollout up` with these variables until the block ends, then ask it to end."""
     ports = ["--proxy-port", str(proxy_port), "--control-port", str(control_port)]
     with subprocess.Popen(
         [sys.executable, "-m", "rollout", "up", "--data", str(folder / "d"), *ports],
-        env=environment(folder),
+        env=environment(folder, **variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -38,7 +38,7 @@ class Trust:
             context.load_verify_locations(self.ca_file)
         except (OSError, ssl.SSLError) as error:
             what = f"holds no certificate that can be used ({error})".lower()
-            remedy = "name a PEM file in ROLLOUT_CONTROL_CA_FILE"
+            remedy = "name a PEM file: in ROLLOUT_CONTROL_CA_FILE, or as a recorder's ca_file"
             raise WrongSettings(Problem(str(self.ca_file), what, remedy)) from None
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.check_hostname = not self.is_own

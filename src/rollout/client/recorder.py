@@ -14,9 +14,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from rollout.client.addresses import Addresses, Trust
 from rollout.client.connection import Connection, Patience
 from rollout.client.outcomes import OutcomesDoor
 from rollout.client.telling import Item, line_of
@@ -69,9 +71,12 @@ class OutcomeRecorder:
     _number: int
     """Of the key that is drawn for the next outcome without one."""
 
-    def __init__(self, url: str, *, token: str | None = None, pace: Pace = Pace()) -> None:
+    def __init__(
+        self, url: str, *, token: str | None = None, ca_file: Path | None = None, pace: Pace = Pace()
+    ) -> None:
+        addresses = Addresses.of(url, None if ca_file is None else Trust(ca_file))
         self._connect: Callable[[], OutcomesDoor] = lambda: OutcomesDoor(
-            Connection(url, token=token, timeout_s=pace.timeout_s, patience=_ONCE)
+            Connection(addresses, token=token, timeout_s=pace.timeout_s, patience=_ONCE)
         )
         self._pace = pace
         self._left_behind: list[OutcomesDoor] = []
