@@ -1,6 +1,6 @@
-"""The whole house, which ends itself without a word once for each run that moves at a named point.
+"""The whole house, which ends itself without a word once at each point of a tick, for each run that moves.
 
-`python -m tests.e2e.doomed FOLDER POINT PROXY_PORT CONTROL_PORT` serves until told to end, or ends itself.
+`python -m tests.e2e.doomed FOLDER PROXY_PORT CONTROL_PORT` serves until told to end, or ends itself.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ PATIENCE = Patience(stale_after_us=15_000_000, grace_us=1_000_000)
 MOVING = {Phase.PROMOTING, Phase.ROLLING_BACK}
 
 
-def main(folder: Path, point: str, proxy_port: int, control_port: int) -> None:
+def main(folder: Path, proxy_port: int, control_port: int) -> None:
     """Serve until told to end."""
 
     def passing(passed: Point, experiment: Experiment) -> None:
-        killed = folder / f"killed-{experiment.policy.name}"
-        if passed == point and experiment.phase in MOVING and not killed.exists():
+        killed = folder / f"killed-{experiment.policy.name}-{passed}"
+        if experiment.phase in MOVING and not killed.exists():
             killed.touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -37,4 +37,4 @@ def main(folder: Path, point: str, proxy_port: int, control_port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

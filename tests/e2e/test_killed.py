@@ -78,14 +78,13 @@ def phases(address: Address) -> dict[str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("point", Point)
-def test_decisions_actions_requests_and_outcomes_count_once(point: Point, tmp_path: Path) -> None:
+def test_killed_at_every_point_of_a_tick_everything_counts_once(tmp_path: Path) -> None:
     address = Address(tmp_path / "house", free_port(), free_port())
     address.folder.mkdir()
     effects = tmp_path / "effects"
     memories: dict[str, Memory] = {}
     with ExitStack() as held:
-        lives = held.enter_context(Lives(address, point))
+        lives = held.enter_context(Lives(address))
         with address.control() as control:
             for name, manner in CROWDS.items():
                 text = POLICY.format(
@@ -105,7 +104,7 @@ def test_decisions_actions_requests_and_outcomes_count_once(point: Point, tmp_pa
         await_true(
             "everything acknowledged is in the lake", lambda: is_filed(address.folder, memories), within_s=60
         )
-    assert lives.ends == [-signal.SIGKILL, -signal.SIGKILL, 0]
+    assert lives.ends == [-signal.SIGKILL] * len(Point) * len(CROWDS) + [0]
     check_decisions(address.folder / "control.db")
     performed = sorted(f"{action} {name}" for name, (_, _, action) in ENDINGS.items())
     assert sorted(effects.read_text().splitlines()) == performed
