@@ -79,6 +79,40 @@ def test_a_truncated_log_is_another_log_and_nothing_is_sent_twice(tmp_path: Path
         assert len(node.recorder.losses.all()) == 1
 
 
+@pytest.mark.parametrize("more", [1, 40])
+@pytest.mark.parametrize("by_others", [False, True])
+def test_a_log_that_is_truncated_and_then_renamed_before_anybody_looks_is_sent(
+    tmp_path: Path, *, by_others: bool, more: int
+) -> None:
+    before, after, later = requests(0, 10), requests(10, more), requests(60, 3)
+    with control_plane(tmp_path) as (house, address), opened(tmp_path, address) as node:
+        write(tmp_path, as_lines(before))
+        assert node.step()
+        (tmp_path / "access.log").write_bytes(as_lines(after))
+        if by_others:
+            (tmp_path / "access.log").rename(tmp_path / "access.log.1")
+        else:
+            node.log.rotate(NOW_US)
+        write(tmp_path, as_lines(later))
+        assert node.step()
+        assert node.step()
+        check(house, before + after + later)
+        assert lost(node) == [(ANYBODY, False)]
+        assert node.files == []
+
+
+def test_what_is_lost_with_a_log_that_is_truncated_is_counted_once(tmp_path: Path) -> None:
+    before = requests(0, 10)
+    with opened(tmp_path, NOBODY) as node:
+        write(tmp_path, as_lines(before))
+        assert not node.recorder.step()
+        assert not node.recorder.step()
+        (tmp_path / "access.log").write_bytes(as_lines(requests(10, 2)))
+        for _ in range(3):
+            assert not node.step()
+        assert [loss.bytes for loss in node.recorder.losses.all()] == [len(as_lines(before))]
+
+
 def test_a_log_that_is_truncated_between_two_cuts_is_not_sent_twice(tmp_path: Path) -> None:
     before, after = requests(0, 20), requests(20, 40)
     changes = [after]

@@ -113,8 +113,9 @@ class Custody:
             self._offsets.seen(part.log, size, head, is_final=not part.is_current)
             return
         self._lose(mark.size - mark.offset, now_us, f"{part.path.name} was truncated or replaced")
-        if part.is_current and (size == 0 or head not in {"", mark.head}):
-            self._log.renew()
+        if size == 0 or head not in {"", mark.head}:
+            self._log.renew(part)
+            self._damaged.add(part.log)  # so that it is not missed
             return
         # What is left of it was sent already, and nobody can say where what is new begins.
         self._damaged.add(part.log)

@@ -89,9 +89,13 @@ class Log:
             self._remember_strangers()
             self._reopen()
 
-    def renew(self) -> None:
-        """Take what now stands in the current file for a new log: its content was replaced."""
-        self._draw_identity(self._file.stat().st_ino)
+    def renew(self, part: Part) -> None:
+        """Take what now stands in a file for a new log: its content was replaced."""
+        if part.is_current:
+            self._draw_identity(self._file.stat().st_ino)
+        else:
+            part.path.rename(part.path.with_name(part.path.name.replace(part.log, self._draw())))
+            segments.sync(self._file.parent)
 
     def heal(self, now_us: int) -> str | None:
         """Mend what somebody did to the current file; returns who it was if it is gone, once.
