@@ -7,11 +7,12 @@ import click
 
 from rollout.cli.invocation import ControlAsked, Invocation, pass_invocation
 from rollout.cli.output import write
+from rollout.cli.patience import takes_patience
 from rollout.cli.root import epilog
-from rollout.cli.up import GRACE_S, STALE_S
 from rollout.errors import Problem, WrongSettings, WrongUsage
 
 if TYPE_CHECKING:
+    from rollout.domain.judge import Patience
     from rollout.settings.settings import Settings
 
 HOME = "~/.local/state/rollout-control"
@@ -55,22 +56,7 @@ SCHEME = "postgresql"
     help="For verbs, proxies, /healthz, /readyz.",
 )
 @click.option("--url", metavar="URL", help="What others are told to ask.  [default: http://HOST:PORT]")
-@click.option(
-    "--grace",
-    "grace_s",
-    type=click.FloatRange(0, 86_400),
-    default=GRACE_S,
-    show_default=True,
-    help="Seconds that late records are waited for after a window.",
-)
-@click.option(
-    "--stale",
-    "stale_s",
-    type=click.FloatRange(1, 86_400),
-    default=STALE_S,
-    show_default=True,
-    help="Seconds that evidence may lag before nothing moves up.",
-)
+@takes_patience
 @pass_invocation
 def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     invocation: Invocation,
@@ -80,8 +66,7 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     host: str,
     port: int,
     url: str | None,
-    grace_s: float,
-    stale_s: float,
+    patience: "Patience",
 ) -> None:
     """Decide, record and publish for proxies elsewhere, until interrupted.
 
@@ -90,7 +75,6 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     """
     from rollout.cli.terms import terms_in
     from rollout.cli.up import signals
-    from rollout.domain.judge import Patience
 
     settings, home = invocation.settings, folder.expanduser()
     shown = f"[{host}]" if ":" in host else host
@@ -101,7 +85,7 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
         host=host,
         port=port,
         url=url or f"http://{shown}:{port}",
-        patience=Patience(stale_after_us=int(stale_s * 1e6), grace_us=int(grace_s * 1e6)),
+        patience=patience,
         terms=terms_in(settings),
     )
     with invocation.open_control(asked) as control:

@@ -9,6 +9,7 @@ import click
 
 from rollout.cli.invocation import Invocation, pass_invocation
 from rollout.cli.output import output_option, print_json, print_table, write
+from rollout.cli.patience import GRACE_S
 from rollout.cli.progress import progress
 from rollout.cli.root import Group, epilog
 from rollout.errors import ControlPlaneFailed, ExitCode, Problem, WrongUsage, printable
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from rollout.settings.settings import Color
 
 ENDINGS = frozenset({".yaml", ".yml"})
-GRACE_S = 600.0
 POLL_S = 0.2
 """How often the control plane is asked how far it has come."""
 

@@ -5,20 +5,23 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from rollout.cli.invocation import Invocation, pass_invocation
 from rollout.cli.output import write
+from rollout.cli.patience import takes_patience
 from rollout.cli.root import epilog
 from rollout.errors import Problem, WrongUsage
+
+if TYPE_CHECKING:
+    from rollout.domain.judge import Patience
 
 HOME = "~/.local/state/rollout"
 DRAIN_S = 5.0
 LOOKS_EVERY_S = 0.1
 NAMED = 5
-GRACE_S = 600.0
-STALE_S = 60.0
 
 
 @click.command(
@@ -48,22 +51,7 @@ STALE_S = 60.0
     show_default=True,
     help="For verbs and outcomes.",
 )
-@click.option(
-    "--grace",
-    "grace_s",
-    type=click.FloatRange(0, 86_400),
-    default=GRACE_S,
-    show_default=True,
-    help="Seconds that late records are waited for after a window.",
-)
-@click.option(
-    "--stale",
-    "stale_s",
-    type=click.FloatRange(1, 86_400),
-    default=STALE_S,
-    show_default=True,
-    help="Seconds that evidence may lag before nothing moves up.",
-)
+@takes_patience
 @click.option(
     "--drain",
     "drain_s",
@@ -79,9 +67,8 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     folder: Path | None,
     proxy_port: int,
     control_port: int,
-    grace_s: float,
-    stale_s: float,
     drain_s: float,
+    patience: "Patience",
 ) -> None:
     """Run Envoy, the recorders, the control plane and the controller until interrupted.
 
@@ -89,10 +76,8 @@ def verb(  # noqa: PLR0913, PLR0917 (one parameter for each option)
     in the folder before goes on where it was. At the end clients are asked to leave; a second signal hurries.
     """
     from rollout.cli.terms import terms_in
-    from rollout.domain.judge import Patience
 
     terms = terms_in(invocation.settings)
-    patience = Patience(stale_after_us=int(stale_s * 1e6), grace_us=int(grace_s * 1e6))
     if place is not None and folder is not None:
         raise WrongUsage(
             Problem("rollout up", "DIR and --data name one folder each", "leave one of them out")
