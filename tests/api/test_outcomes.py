@@ -330,8 +330,6 @@ def test_each_application_has_its_own_keys_and_reports_only(tmp_path: Path) -> N
         assert keys[0] != keys[1] == keys[2]
         tokens.write_text(f'shop = "{digest_of("and the next one")}"\n')
         assert [status(one) for one in ("the first token of shop", "and the next one")] == [401, 202]
-        tokens.write_text("shop = and the next one\n")
-        assert status("and the next one") == 202, "what cannot be understood ends no token"
         tokens.unlink()
         assert [status(one) for one in ("and the next one", TOKEN)] == [401, 202]
     entrance.spool.close()
@@ -347,7 +345,6 @@ def test_each_application_has_its_own_keys_and_reports_only(tmp_path: Path) -> N
         (f"'a b' = '{'a' * 64}'", "name the application otherwise"),
         (f"shop = '{'a' * 64}'\nother = '{'a' * 64}'", "belongs to one application"),
         ("\n".join(f"a{n} = '{n:064x}'" for n in range(501)), "more than 500"),
-        ("#" * (256 * 1024 + 1), "larger than 256 KiB"),
     ],
 )
 def test_a_wrong_file_of_applications_is_refused_without_its_values(

@@ -5,24 +5,21 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from rollout import logs
+from rollout import tomlfile
 from rollout.errors import Problem, WrongSettings
+from rollout.tomlfile import Kind, Reread
 
 DEFAULT: Final = "default"
 """The application of whoever bears the house's own token."""
-LARGEST_FILE: Final = 256 * 1024
 MOST_TOKENS: Final = 500
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _EXAMPLE: Final = 'write it as: shop = "SHA-256 of its token, in hexadecimal"'
-_log = logs.get("applications")
-
-Stamp = tuple[int, int, int]
+KIND: Final = Kind("applications", _EXAMPLE)
 
 
 class Applications:
@@ -33,53 +30,19 @@ class Applications:
 
     def __init__(self, file: Path | None = None) -> None:
         """Raise `WrongSettings` when there is a file that cannot be understood now."""
-        self._file = file
-        self._read_at: Stamp | None = None
-        self._names: Mapping[bytes, str] = {}
-        if file is not None:
-            self._read_at, self._names = _stamp(file), read(file)
+        self._known: Reread[Mapping[bytes, str]] = Reread(file, read, nothing={}, forgets=True)
 
     def bearing(self, token: bytes) -> str | None:
         """Return the application whose token this is, or nothing."""
-        self._refresh()
         offered = hashlib.sha256(token).digest()
         # Every digest is compared, each in constant time: how long it takes tells nothing.
-        found = [name for digest, name in self._names.items() if hmac.compare_digest(offered, digest)]
+        found = [name for digest, name in self._known.now().items() if hmac.compare_digest(offered, digest)]
         return found[0] if found else None
-
-    def _refresh(self) -> None:
-        if self._file is None:
-            return
-        stamp = _stamp(self._file)
-        if stamp == self._read_at:
-            return
-        self._read_at = stamp
-        if stamp is None:
-            self._names = {}
-            _log.error(
-                "the file of applications is gone; none of their tokens is taken", file=str(self._file)
-            )
-            return
-        try:
-            self._names = read(self._file)
-        except WrongSettings as error:
-            _log.error("the file of applications is wrong; those known before stay", reason=str(error))
 
 
 def read(file: Path) -> Mapping[bytes, str]:
     """Return whose token each digest is of; raises `WrongSettings` with everything that is wrong."""
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(LARGEST_FILE + 1)
-        if len(content) > LARGEST_FILE:
-            raise WrongSettings(Problem(str(file), "larger than 256 KiB", "name the file of applications"))
-        found = tomllib.loads(content.decode())
-    except OSError as error:
-        what = (error.strerror or str(error)).lower()
-        raise WrongSettings(Problem(str(file), what, "name a file that can be read")) from None
-    except ValueError:
-        # The parser's own words may repeat what stands in the file.
-        raise WrongSettings(Problem(str(file), "not TOML", _EXAMPLE)) from None
+    found = tomlfile.read(file, KIND)
     names: dict[bytes, str] = {}
     problems = [problem for name, written in found.items() for problem in _take(file, name, written, names)]
     if len(names) > MOST_TOKENS:
@@ -104,12 +67,3 @@ def _take(file: Path, name: str, written: object, names: dict[bytes, str]) -> li
         return [Problem(where, "a token belongs to one application", "draw another: openssl rand -hex 32")]
     names.update(dict.fromkeys(raw, name))
     return []
-
-
-def _stamp(file: Path) -> Stamp | None:
-    """Return what changes when the file does; nothing when there is none."""
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size

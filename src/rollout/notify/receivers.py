@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 import ssl
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-import structlog
-
+from rollout import tomlfile
 from rollout.domain.policy import Policy
 from rollout.errors import Problem, WrongSettings, nearest
 from rollout.notify.webhook import key_bytes
+from rollout.tomlfile import Kind, Reread
 
-LARGEST_FILE: Final = 256 * 1024
 MOST_RECEIVERS: Final = 500
 MOST_KEYS: Final = 5
 SHORTEST_SECRET: Final = 5
@@ -29,8 +27,7 @@ _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*")
 _LOCAL: Final = frozenset(
     {"dbus", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows", "blink1", "enigma2"}
 )
-_LOG = structlog.get_logger(part="notify")
-Stamp = tuple[int, int, int]
+KIND: Final = Kind("receivers", _EXAMPLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +79,11 @@ class Receivers:
 
     def __init__(self, file: Path | None = None) -> None:
         """Raise `WrongSettings` when there is a file that cannot be understood now."""
-        self._file = file
-        self._read_at: Stamp | None = None
-        self._known: Mapping[str, Receiver] = {}
-        if file is not None:
-            self._read_at, self._known = _stamp(file), read(file)
+        self._known: Reread[Mapping[str, Receiver]] = Reread(file, read, nothing={}, forgets=False)
 
     def known(self) -> Mapping[str, Receiver]:
         """Return every receiver by its name."""
-        if self._file is not None and (stamp := _stamp(self._file)) != self._read_at:
-            self._read_at = stamp
-            try:
-                self._known = read(self._file)
-            except WrongSettings as error:
-                _LOG.error("the file of receivers is wrong; those known before stay", reason=str(error))
-        return self._known
+        return self._known.now()
 
 
 def unknown_receivers(policy: Policy, known: frozenset[str]) -> Iterator[Problem]:
@@ -110,18 +97,7 @@ def unknown_receivers(policy: Policy, known: frozenset[str]) -> Iterator[Problem
 
 def read(file: Path) -> Mapping[str, Receiver]:
     """Return the receivers of a file; raises `WrongSettings` with everything that is wrong, and no secret."""
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(LARGEST_FILE + 1)
-        if len(content) > LARGEST_FILE:
-            raise WrongSettings(Problem(str(file), "larger than 256 KiB", "name the file of receivers"))
-        found = tomllib.loads(content.decode())
-    except OSError as error:
-        what = (error.strerror or str(error)).lower()
-        raise WrongSettings(Problem(str(file), what, "name a file that can be read")) from None
-    except ValueError:
-        # The parser's own words may repeat what stands in the file.
-        raise WrongSettings(Problem(str(file), "not TOML", _EXAMPLE)) from None
+    found = tomlfile.read(file, KIND)
     problems = [problem for name, content in found.items() for problem in _wrong(file, name, content)]
     if len(found) > MOST_RECEIVERS:
         problems.append(
@@ -208,11 +184,3 @@ def _wrong_ca(where: str, content: dict[str, Any]) -> Iterator[Problem]:
         yield Problem(f"{where}.ca_file", "holds no certificates", "name a PEM file of certificates")
     except (OSError, TypeError):
         yield Problem(f"{where}.ca_file", "cannot be read", "name a PEM file of certificates")
-
-
-def _stamp(file: Path) -> Stamp | None:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return (found.st_mtime_ns, found.st_size, found.st_ino)
