@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rollout.domain.policy import Event, Notice
 from rollout.errors import WrongSettings
-from rollout.notify.receivers import Receivers, read, unknown_receivers
+from rollout.notify.receivers import Receivers, problems_of, read, unknown_receivers
 from tests.domain.examples import POLICY
 
 SECRET = "xoxb-s3cr3t"  # noqa: S105 (of tests)
@@ -33,6 +35,10 @@ WRONG = {
     f'[a]\napprise = "slack://{SECRET}"\nca_file = "/nowhere/{SECRET}"': "a.ca_file: cannot be read",
     f'[a]\napprise = "slack://{SECRET}"\nper_minute = 0': "a.per_minute: must be a number",
     f'[a]\napprise = "slack://{SECRET}"\nper_minute = true': "a.per_minute: must be a number",
+    f'[a]\nwebhook = "https://["\nkeys = ["{KEY}"]': "a.webhook: must be http:// or https://",
+    '[a]\nwebhook = "https://b/"\nkeys = ["whsec_\u00e9"]': "a.keys: must be 1 to 5 keys",
+    '[a]\napprise = "slack://b"\nca_file = "~nobody-of-this-name/ca"': "a.ca_file: cannot be read",
+    '[a]\napprise = "slack://b"\nca_file = "\\u0000"': "a.ca_file: cannot be read",
     f'["#a"]\napprise = "slack://{SECRET}"': "cannot be a receiver's name",
     f'[a]\napprise = "slack://{SECRET}': "not TOML",
 }
@@ -46,6 +52,23 @@ def test_every_mistake_is_named_without_its_value(text: str, tmp_path: Path) -> 
         read(file)
     assert WRONG[text] in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+ANYTHING = st.one_of(
+    st.text(max_size=20),
+    st.sampled_from(
+        ["https://[", "slack://[", "//", "whsec_", "~x", "\0", "http://a:b:c/", "https://\ud800"]
+    ),
+    st.booleans() | st.integers() | st.floats() | st.lists(st.text(max_size=9), max_size=3),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["apprise", "webhook", "keys", "ca_file", "per_minute"]), ANYTHING))
+def test_whatever_stands_in_a_receiver_it_is_one_or_is_refused_in_sentences(
+    content: dict[str, object],
+) -> None:
+    for problem in problems_of(Path("receivers.toml"), "a", content):
+        assert str(problem).startswith("receivers.toml: a")
 
 
 def test_without_a_file_nobody_can_be_told_and_one_that_is_named_must_be_there(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def unknown_receivers(policy: Policy, known: frozenset[str]) -> Iterator[Problem
 def read(file: Path) -> Mapping[str, Receiver]:
     """Return the receivers of a file; raises `WrongSettings` with everything that is wrong, and no secret."""
     found = tomlfile.read(file, KIND)
-    problems = [problem for name, content in found.items() for problem in _wrong(file, name, content)]
+    problems = [problem for name, content in found.items() for problem in problems_of(file, name, content)]
     if len(found) > MOST_RECEIVERS:
         problems.append(
             Problem(str(file), f"more than {MOST_RECEIVERS} receivers", "let policies share some")
@@ -120,7 +120,7 @@ def _receiver(name: str, content: dict[str, Any]) -> Receiver:
     )
 
 
-def _wrong(file: Path, name: str, content: object) -> Iterator[Problem]:
+def problems_of(file: Path, name: str, content: object) -> Iterator[Problem]:
     """Yield what is wrong with one receiver, by key and without values."""
     where = f"{file}: {name[:64]}"
     if not _NAME.fullmatch(name):
@@ -163,9 +163,7 @@ def _wrong_webhook(where: str, content: dict[str, Any]) -> Iterator[Problem]:
         if "keys" in content:
             yield Problem(f"{where}.keys", "belong to a webhook", "remove them")
         return
-    url = content["webhook"]
-    parts = urlsplit(url) if isinstance(url, str) and url.isprintable() else None
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
+    if not _is_address(content["webhook"]):
         what, remedy = "must be http:// or https:// and a host", 'write it as: webhook = "https://host/path"'
         yield Problem(f"{where}.webhook", what, remedy)
     keys = content.get("keys")
@@ -175,6 +173,16 @@ def _wrong_webhook(where: str, content: dict[str, Any]) -> Iterator[Problem]:
         yield Problem(f"{where}.keys", what, "draw one: `rollout notify key`")
 
 
+def _is_address(url: object) -> bool:
+    if not isinstance(url, str) or not url.isprintable():
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.fragment
+
+
 def _wrong_ca(where: str, content: dict[str, Any]) -> Iterator[Problem]:
     if "ca_file" not in content:
         return
@@ -182,5 +190,5 @@ def _wrong_ca(where: str, content: dict[str, Any]) -> Iterator[Problem]:
         ssl.create_default_context(cafile=str(Path(content["ca_file"]).expanduser()))
     except ssl.SSLError:
         yield Problem(f"{where}.ca_file", "holds no certificates", "name a PEM file of certificates")
-    except (OSError, TypeError):
+    except (OSError, TypeError, ValueError, RuntimeError):  # NUL in a name; nobody's home
         yield Problem(f"{where}.ca_file", "cannot be read", "name a PEM file of certificates")

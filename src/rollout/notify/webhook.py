@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import ssl
@@ -27,7 +26,7 @@ def key_bytes(key: str) -> bytes | None:
         return None
     try:
         found = base64.b64decode(key.removeprefix(PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:  # no base64, or not even ASCII
         return None
     return found if SHORTEST_KEY <= len(found) <= LONGEST_KEY else None
 
