@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from rollout.api.figures import FeedFigure, NodeFigure, ReceiverFigure, Sources
 from rollout.api.metrics import Metrics
+from rollout.controller.figures import Counted, Figures
 from rollout.controller.reconcile import Tick
 from rollout.domain.decision import Decision, Reason
 from rollout.errors import Problem, Retry
@@ -19,12 +20,30 @@ from tests.command import ROOT
 from tests.domain.scenes import EXPERIMENT
 
 HEAD = "| metric | type | labels | what it says |\n|---|---|---|---|\n"
+
+
+def busy_loop() -> Figures:
+    """Return the figures of a loop that looked three times and is at it."""
+    counted = Counted(refused=4)
+    for seconds, lag_s in ((0.002, 0.0), (0.2, 0.03), (99.0, 5.0)):
+        counted.began(lag_s)
+        counted.ended(seconds, is_well=seconds < 1)
+    return counted.figures([0.5, 7.0], [3.0], runs=9, ledger_failures=2)
+
+
 FULL = Sources(
     runs=lambda: [EXPERIMENT],
     nodes=lambda: [NodeFigure("node-1", is_live=True, is_silent=False, heard_s=1.0)],
     feeds=lambda: [FeedFigure("node-1", "exposures", 2.0, 3)],
     receivers=lambda: [ReceiverFigure("leads", 1, 0, 2, 0)],
+    loop=busy_loop,
 )
+
+
+def looking_up(sources: Sources) -> Metrics:
+    metrics = Metrics()
+    metrics.look_up(sources)
+    return metrics
 
 
 @pytest.fixture(name="there")
@@ -77,29 +96,54 @@ def test_outcomes_are_counted_by_what_became_of_them(there: Whole) -> None:
     assert found["rollout_outcomes_total", (("became", "refused"),)] == 1
 
 
-def test_looks_are_timed_and_counted_by_reason_and_failures_by_kind() -> None:
+def test_looks_are_counted_by_reason_and_failures_by_kind() -> None:
     metrics = Metrics()
     late = Retry(Problem("prometheus", "no answer", "wait"))
     tick = Tick(EXPERIMENT, 1, Decision(Reason.STEP_UNFINISHED), was_overtaken=False, problems=(late,))
-    assert metrics.timed(lambda _uid, _now: tick)("uid", 1) is tick
+    assert metrics.noting(lambda _uid, _now: tick)("uid", 1) is tick
 
     def broken(_uid: str, _now_us: int) -> Tick | None:
         raise KeyError("a defect")
 
     with pytest.raises(KeyError):
-        metrics.timed(broken)("uid", 1)
+        metrics.noting(broken)("uid", 1)
     found = samples(metrics.text().decode())
     assert found["rollout_decisions_total", (("action", "hold"), ("reason", "STEP_UNFINISHED"))] == 1
     assert found["rollout_tick_failures_total", (("kind", "Retry"),)] == 1
     assert found["rollout_tick_failures_total", (("kind", "KeyError"),)] == 1
-    assert found["rollout_tick_seconds_count", ()] == 2
+
+
+def test_what_the_loop_knows_of_its_looks_is_shown_and_histograms_add_up() -> None:
+    found = samples(looking_up(Sources(loop=busy_loop)).text().decode())
+    ends = {
+        dict(labels)["le"]: count
+        for (name, labels), count in found.items()
+        if name == "rollout_tick_seconds_bucket"
+    }
+    assert (ends["0.005"], ends["0.1"], ends["0.25"], ends["30"], ends["+Inf"]) == (1, 1, 2, 2, 3)
+    assert list(ends.values()) == sorted(ends.values())
+    assert found["rollout_tick_seconds_count", ()] == 3
+    assert found["rollout_tick_seconds_sum", ()] == pytest.approx(99.202)
+    assert found["rollout_tick_lag_seconds_bucket", (("le", "5"),)] == 3
+    assert found["rollout_tick_lag_seconds_sum", ()] == pytest.approx(5.03)
+    told = {
+        "ticks_failed_total": 1,
+        "ticks_refused_total": 4,
+        "ticks_due": 1,
+        "ticks_running": 2,
+        "tick_oldest_due_seconds": 3,
+        "tick_longest_running_seconds": 7,
+        "runs_served": 9,
+        "ledger_failures": 2,
+    }
+    assert {name: found[f"rollout_{name}", ()] for name in told} == told
 
 
 def test_a_source_that_is_away_takes_no_other_with_it() -> None:
     def away() -> list[NodeFigure]:
         raise OSError("the database is away")
 
-    found = samples(Metrics(Sources(nodes=away)).text().decode())
+    found = samples(looking_up(Sources(nodes=away)).text().decode())
     assert found["rollout_unread_sources", ()] == 1
     assert found["rollout_runs", (("phase", "running"),)] == 0
     assert not any(name == "rollout_nodes" for name, _ in found)
@@ -112,9 +156,9 @@ def test_two_houses_count_apart() -> None:
 
 
 def test_the_page_is_the_registrys_own(*, update_golden: bool) -> None:
-    metrics = Metrics(FULL)
+    metrics = looking_up(FULL)
     tick = Tick(EXPERIMENT, 1, Decision(Reason.PAUSED), was_overtaken=True, problems=(OSError("away"),))
-    metrics.timed(lambda _uid, _now: tick)("uid", 1)
+    metrics.noting(lambda _uid, _now: tick)("uid", 1)
     metrics.requests.labels("GET", "/healthz", "200").inc()
     metrics.request_seconds.labels("GET", "/healthz").observe(0.1)
     rows = []

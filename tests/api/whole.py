@@ -21,7 +21,7 @@ from rollout.api.desk import Desk, Tools
 from rollout.api.experiments import experiments_router
 from rollout.api.gate import Gate
 from rollout.api.intake import intake_router
-from rollout.api.metrics import metrics_router
+from rollout.api.metrics import Metrics, metrics_router
 from rollout.api.nodes import nodes_router
 from rollout.api.notifications import notifications_router
 from rollout.api.outcomes import Door, outcomes_router
@@ -46,7 +46,7 @@ from rollout.store.database import Database
 from rollout.store.deliveries import Deliveries
 from rollout.store.kept_answers import SqlKeptAnswers
 from rollout.store.ledger import SqlLedger
-from rollout.wiring.figures import metrics_of
+from rollout.wiring.figures import sources_of
 from tests.api.control import Clock, begin, render
 from tests.api.doomed import METRICS
 from tests.api.serving import serving
@@ -86,7 +86,8 @@ def whole(
         drawn = _drawn(tokens, clock())
         fleet = Fleet(marked=lambda: (), now_us=clock, confirmed_within_s=0.0)
         held.callback(fleet.close)
-        gate, metrics = Gate(tokens, now_us=clock), metrics_of(database, ledger, fleet, counts, None)
+        gate, metrics = Gate(tokens, now_us=clock), Metrics()
+        metrics.look_up(sources_of(database, ledger, fleet, counts))
         spool = Spool(folder / "outcomes.jsonl")
         held.callback(spool.close)
         door = Door(

@@ -10,6 +10,8 @@ import structlog
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from rollout.api.loop_figures import loop_families
+from rollout.controller.figures import Figures
 from rollout.domain.experiment import Experiment, Phase
 
 _log = structlog.get_logger(part="metrics")
@@ -56,6 +58,7 @@ class Sources:
     feeds: Callable[[], Iterable[FeedFigure]] = tuple
     receivers: Callable[[], Iterable[ReceiverFigure]] = tuple
     spool_is_writable: Callable[[], bool] = lambda: True
+    loop: Callable[[], Figures | None] = lambda: None
 
 
 class Looked(Collector):
@@ -67,7 +70,7 @@ class Looked(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every family; one whose source fails is left out, and said to be."""
         unread = 0
-        for look in (self._runs, self._nodes, self._feeds, self._receivers, self._spool):
+        for look in (self._loop, self._runs, self._nodes, self._feeds, self._receivers, self._spool):
             try:
                 yield from look()
             except Exception as error:  # noqa: BLE001 (a source that is away takes no other with it)
@@ -76,6 +79,10 @@ class Looked(Collector):
         yield _family(
             "unread_sources", "Sources of figures that could not be read just now.", [], [((), unread)]
         )
+
+    def _loop(self) -> Sequence[Metric]:
+        found = self._sources.loop()
+        return () if found is None else loop_families(found)
 
     def _runs(self) -> list[Metric]:
         runs = list(self._sources.runs())

@@ -27,7 +27,7 @@ _SECONDS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 class Metrics:
     """The figures of one control plane, in a registry of their own."""
 
-    def __init__(self, sources: Sources = Sources()) -> None:  # noqa: B008 (frozen)
+    def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
         own = self.registry
         Gauge("rollout_build_info", "The program's version.", ["version"], registry=own).labels(
@@ -43,9 +43,6 @@ class Metrics:
             buckets=_SECONDS,
             registry=own,
         )
-        self.tick_seconds = Histogram(
-            "rollout_tick_seconds", "How long looks at one run took.", buckets=_SECONDS, registry=own
-        )
         self.decisions = Counter(
             "rollout_decisions", "Decisions of looks, by reason.", ["action", "reason"], registry=own
         )
@@ -60,25 +57,25 @@ class Metrics:
         )
         for became in ("accepted", "refused"):
             self.outcomes.labels(became)
-        own.register(Looked(sources))
 
-    def timed(self, tick: Callable[[str, int], Tick | None]) -> Callable[[str, int], Tick | None]:
-        """Return a tick that is measured."""
+    def look_up(self, sources: Sources) -> None:
+        """Have what these tell shown as well, looked up whenever somebody asks."""
+        self.registry.register(Looked(sources))
 
-        def measured(uid: str, now_us: int) -> Tick | None:
-            began_s = time.monotonic()
+    def noting(self, tick: Callable[[str, int], Tick | None]) -> Callable[[str, int], Tick | None]:
+        """Return a tick whose decisions and failures are counted; what it costs the loop knows."""
+
+        def noted(uid: str, now_us: int) -> Tick | None:
             try:
                 found = tick(uid, now_us)
             except Exception as error:
                 self.failures.labels(type(error).__name__).inc()
                 raise
-            finally:
-                self.tick_seconds.observe(time.monotonic() - began_s)
             if found is not None:
                 self._note(found)
             return found
 
-        return measured
+        return noted
 
     def told(self, accepted: int, refused: int) -> None:
         """Count the outcomes of one request."""

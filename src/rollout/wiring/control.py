@@ -63,7 +63,7 @@ from rollout.store.kept_answers import SqlKeptAnswers
 from rollout.store.ledger import SqlLedger
 from rollout.store.losses import Lost
 from rollout.wiring.caretakers import run_caretakers
-from rollout.wiring.figures import metrics_of
+from rollout.wiring.figures import sources_of
 from rollout.wiring.front import Front
 from rollout.wiring.gate import Secrets, open_gate
 from rollout.wiring.leading import Candidate, Leading, Mandate
@@ -169,8 +169,9 @@ def _parts(
         world = World(ledger, sources.all, fleet, jobs)
         reconciler = Reconciler(world, patience=given.patience, passing=given.passing, sights=sights)
         spool = None if given.own is None else given.own.spool
-        metrics = metrics_of(database, ledger, fleet, counts, spool)
-        loop = Loop(ledger, metrics.timed(reconciler.tick))
+        metrics = Metrics()
+        loop = Loop(ledger, metrics.noting(reconciler.tick))
+        metrics.look_up(sources_of(database, ledger, fleet, counts, loop=loop.figures, spool=spool))
         intake = Intake(lake, counts, now_us=now_us, failing=loop.hurry, term=mandate.term)
         sight = partial(sight_of, sights, sources.all, given.patience)
         refuse = open_post(held, receivers, terms.post.public_url, database, given.refuse)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from rollout.agent.spool import Spool
 from rollout.api.figures import FeedFigure, NodeFigure, ReceiverFigure, Sources
-from rollout.api.metrics import Metrics
+from rollout.controller.figures import Figures
 from rollout.fleet.fleet import Fleet
 from rollout.store.counts import Counts
 from rollout.store.database import Database
@@ -16,18 +16,23 @@ from rollout.store.ledger import SqlLedger
 from rollout.wiring.parts import now_us
 
 
-def metrics_of(
-    database: Database, ledger: SqlLedger, fleet: Fleet, counts: Counts, spool: Spool | None
-) -> Metrics:
-    """Return the metrics over the parts of a control plane."""
-    return Metrics(
-        Sources(
-            runs=lambda: (run.experiment for run in ledger.runs()),
-            nodes=partial(_nodes, fleet),
-            feeds=partial(_feeds, counts),
-            receivers=partial(_receivers, Deliveries(database)),
-            spool_is_writable=lambda: spool is None or not spool.is_spoiled,
-        )
+def sources_of(  # noqa: PLR0913 (each is one thing that is looked at)
+    database: Database,
+    ledger: SqlLedger,
+    fleet: Fleet,
+    counts: Counts,
+    *,
+    loop: Callable[[], Figures | None] = lambda: None,
+    spool: Spool | None = None,
+) -> Sources:
+    """Return where what is known of the parts of a control plane is looked up."""
+    return Sources(
+        runs=lambda: (run.experiment for run in ledger.runs()),
+        nodes=partial(_nodes, fleet),
+        feeds=partial(_feeds, counts),
+        receivers=partial(_receivers, Deliveries(database)),
+        spool_is_writable=lambda: spool is None or not spool.is_spoiled,
+        loop=loop,
     )
 
 
