@@ -59,8 +59,8 @@ def is_kept_for_ever(decision: Decision) -> bool:
     return decision.action not in QUIET or decision.wish is not None
 
 
-def settled(evidence: Evidence) -> Evidence:
-    """Return the same evidence with its arrays in the order of their indices.
+def settled(evidence: Value) -> Value:
+    """Return the same evidence, or part of it, with its arrays in the order of their indices.
 
     The order of memory decides the order in which floats are added up: with this one, and only with it, the
     judgement of what was written down and read again is the same to the last bit.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from typing import Final
 
@@ -186,9 +187,12 @@ def _strata(experiment: Experiment, accounts: Accounts) -> tuple[IntArray, BoolA
     return np.concatenate(spans), np.repeat(arms, len(accounts.asked.blocks), axis=0)
 
 
-def nobody(policy: Policy) -> tuple[IntArray, BoolArray | None]:
+@cache
+def nobody(arms: int) -> IntArray:
     """Return the strata of a look at which nobody is known."""
-    return np.zeros((1, policy.arms), dtype=np.int64), None
+    none = np.zeros((1, arms), dtype=np.int64)
+    none.flags.writeable = False
+    return none
 
 
 def numbers(policy: Policy) -> list[int]:

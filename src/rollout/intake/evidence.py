@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
-
 from rollout.controller.workers import Threads, Workers
 from rollout.domain.evidence import (
     ArmEvidence,
@@ -19,18 +17,16 @@ from rollout.domain.evidence import (
 )
 from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.judge import Patience
-from rollout.domain.metric import Metric, MetricType, Source
+from rollout.domain.metric import MetricType, Source
 from rollout.domain.policy import Policy
-from rollout.domain.question import FALLBACK
 from rollout.domain.records import Run
 from rollout.errors import Problem, Retry
-from rollout.intake import sums
 from rollout.intake.beside import Beside, Heard
 from rollout.intake.closed import Closed, ClosedUnits, Marks, nobody
+from rollout.intake.closed_parts import ClosedArm, ClosedParts
 from rollout.intake.fast_evidence import FastEvidence
 from rollout.intake.records import Records
 from rollout.lake.accounts.books import Books
-from rollout.lake.accounts.totals import ClosedSums
 from rollout.lake.segments import Kind
 from rollout.ports import Observed
 from rollout.store.counts import Counts
@@ -62,6 +58,7 @@ class RecordedEvidence:
     ) -> None:
         self._counts, self._closed = counts, ClosedUnits(books, patience)
         self._fast, self._records = FastEvidence(counts), Records(counts, books.folder)
+        self._parts = ClosedParts()
         self._beside = Beside[Closed](Threads() if workers is None else workers)
 
     def observe(self, experiment: Experiment, now_us: int) -> Observed:
@@ -81,9 +78,12 @@ class RecordedEvidence:
         heard = self._heard(experiment, now_us)
         closed = heard.answer
         fast = _Fast(first, limits, slower)
-        arms = tuple(_arm(policy, number, closed, fast) for number in range(1, policy.arms))
+        parts = self._parts.of(experiment.uid, policy, {} if closed is None else closed.sums)
+        arms = tuple(_arm(policy, number, part, fast) for number, part in enumerate(parts, start=1))
         problems = _silence(heard)
-        strata, over = nobody(policy) if closed is None else (closed.enrolled, closed.enrolled_arms)
+        strata, over = (
+            (nobody(policy.arms), None) if closed is None else (closed.enrolled, closed.enrolled_arms)
+        )
         # A watch begins its windows anew: what was enrolled before says nothing about it.
         is_watching = experiment.phase is Phase.WATCHING
         evidence = Evidence(
@@ -91,7 +91,7 @@ class RecordedEvidence:
             fast_watermark_us=fast_us,
             first_enrolled_us=None if closed is None or is_watching else closed.first_us,
             enrolled=strata,
-            units_in_step=np.zeros(policy.arms, dtype=np.int64) if closed is None else closed.units_in_step,
+            units_in_step=strata[0] if closed is None else closed.units_in_step,
             arms=arms,
             enrolled_arms=over,
             quality=self._records.quality(experiment, run, closed, now_us),
@@ -166,54 +166,30 @@ class _Fast:
     slower: Mapping[str, Mapping[int, LatencyEvidence]]
 
 
-def _arm(
-    policy: Policy,
-    number: int,
-    closed: Closed | None,
-    fast: _Fast,
-) -> ArmEvidence:
+def _arm(policy: Policy, number: int, closed: ClosedArm, fast: _Fast) -> ArmEvidence:
     """Return what is known of one candidate; harm is known at once, even before any unit has closed."""
-    known = {} if closed is None else closed.sums
-    told = {metric.name: metric for metric in policy.metrics if metric.source is Source.OUTCOMES}
-    binary = {name for name, metric in told.items() if _is_binary(metric)}
-    errors = {}
-    for metric in policy.metrics:
-        if metric.type is MetricType.ERROR_RATE and number in fast.first:
-            found = known.get(metric.name) or sums.nothing(policy, columns=2)
-            errors[metric.name] = ErrorEvidence(
-                fast.first[number], sums.ratio(found, number), sums.closed_fractions(found, number)
-            )
-    fallbacks = known.get(FALLBACK)
     return ArmEvidence(
-        binary={name: sums.binary(known[name], number) for name in known.keys() & binary},
-        means={
-            name: sums.mean(told[name], known[name], number) for name in known.keys() & told.keys() - binary
+        binary=closed.binary,
+        means=closed.means,
+        errors={
+            metric.name: ErrorEvidence(
+                fast.first[number], closed.ratios[metric.name], closed.fractions[metric.name]
+            )
+            for metric in policy.metrics
+            if metric.type is MetricType.ERROR_RATE and number in fast.first
         },
-        errors=errors,
         limits={
-            name: _with_closed(own[number], known.get(name) or sums.nothing(policy, columns=2), number)
+            name: replace(own[number], fractions=closed.fractions[name], is_empty=name in closed.empty)
             for name, own in fast.limits.items()
             if number in own
         },
         latencies={
-            name: replace(own[number], ratio=sums.ratio(known[name], number))
-            if name in known
-            else own[number]
+            name: replace(own[number], ratio=closed.ratios.get(name, own[number].ratio))
             for name, own in fast.slower.items()
             if number in own
         },
-        fallbacks=None if fallbacks is None else sums.closed_fractions(fallbacks, number),
+        fallbacks=closed.fallbacks,
     )
-
-
-def _with_closed(own: LimitEvidence, found: ClosedSums, number: int) -> LimitEvidence:
-    fractions = sums.closed_fractions(found, number)
-    return replace(own, fractions=fractions, is_empty=not found.units.any())
-
-
-def _is_binary(metric: Metric) -> bool:
-    """Return whether counts of successes say all; beside a covariate a success is a value like others."""
-    return metric.type is MetricType.BINARY and metric.pre_window_s is None
 
 
 def _asks_for_outcomes(experiment: Experiment) -> bool:

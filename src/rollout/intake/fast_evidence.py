@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -14,6 +16,7 @@ from rollout.domain.metric import Metric
 from rollout.domain.policy import WHOLE_BP, Policy
 from rollout.domain.records import BASELINE_SERVED, MINUTE_US, NANO, WINDOW_US, Run, Threshold
 from rollout.intake.fast_latencies import FastLatencies
+from rollout.intake.kept import Kept
 from rollout.intake.sums import joint
 from rollout.stats import events, slo, starts
 from rollout.stats.arrays import FloatArray
@@ -32,24 +35,67 @@ _NOBODY: Final = ClosedFractions(
 """No unit has closed here."""
 _ALARM_WINDOWS: Final = 60
 """Ten minutes of unit-windows, over which a shared outage may dominate."""
+_STARTS_KEPT: Final = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class _Errors:
+    """What was made of a run's errors last, out of what."""
+
+    policy: Policy
+    alive: Starts
+    counted: ErrorCounts
+    found: Mapping[int, FirstErrors]
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """What was made of a candidate's limit last, out of what."""
+
+    alive: Starts
+    since: SinceStarts
+    found: LimitEvidence
 
 
 class FastEvidence:
-    """Reads the counts that every segment keeps up to date; what they left out makes a metric absent."""
+    """Reads the counts that every segment keeps up to date; what they left out makes a metric absent.
+
+    What has not changed since the last look is the same object: whoever judged it need not judge it again.
+    """
 
     def __init__(self, counts: Counts) -> None:
         self._counts, self._latencies = counts, FastLatencies(counts)
+        self._errors, self._limits = Kept[Run, _Errors](), Kept[tuple[Run, str, str], _Limit]()
 
     def first_errors(self, experiment: Experiment, run: Run, now_us: int) -> Mapping[int, FirstErrors]:
         """Return each active candidate's units with a first error since each start, unless some were lost."""
         if ERRORS in self._counts.incomplete(run):
             return {}
         alive = _starts(experiment, now_us, every_s=starts.EVERY_S)
-        counted = self._counts.errors(run, alive, now_us)
-        return {
-            arm: _first_errors(experiment.policy, arm_name(arm), alive, counted)
+        counted, last, policy = (
+            self._counts.errors(run, alive, now_us),
+            self._errors.get(run),
+            experiment.policy,
+        )
+        before: Mapping[int, FirstErrors] = {}
+        if (
+            last is not None
+            and last.policy is policy
+            and last.alive is alive
+            and _is_as_before(counted, last)
+        ):
+            before = last.found
+            if counted.recent == last.counted.recent and before.keys() == {*experiment.active_arms}:
+                return before
+        found = {
+            arm: _with_requests(
+                before[arm] if arm in before else _first_errors(policy, arm_name(arm), alive, counted),
+                arm_name(arm),
+                counted,
+            )
             for arm in experiment.active_arms
         }
+        return self._errors.keep(run, _Errors(policy, alive, counted, found)).found
 
     def limits(
         self, experiment: Experiment, run: Run, metric: Metric, now_us: int
@@ -71,10 +117,25 @@ class FastEvidence:
         found, outages = self._counts.since_starts(threshold, tuple(arms.values()), alive, now_us)
         outage_dominates = _outage_dominates(experiment, outages, now_us)
         return {
-            number: _limit(found[arm], alive, outage_dominates=outage_dominates)
+            number: self._kept_limit(
+                (run, metric.name, arm), found[arm], alive, outage_dominates=outage_dominates
+            )
             for number, arm in arms.items()
             if found[arm].has_ended_units or not is_watching
         }
+
+    def _kept_limit(
+        self, key: tuple[Run, str, str], since: SinceStarts, alive: Starts, *, outage_dominates: bool
+    ) -> LimitEvidence:
+        last = self._limits.get(key)
+        if (
+            last is not None
+            and (last.since is since and last.alive is alive)
+            and last.found.outage_dominates is outage_dominates
+        ):
+            return last.found
+        made = _limit(since, alive, outage_dominates=outage_dominates)
+        return self._limits.keep(key, _Limit(alive, since, made)).found
 
     def frozen_quantile(self, run: Run, metric: Metric) -> int | None:
         """Return the baseline's quantile in microseconds, once it is frozen."""
@@ -109,7 +170,7 @@ def _limit(found: SinceStarts, alive: Starts, *, outage_dominates: bool) -> Limi
 
 
 def _first_errors(policy: Policy, arm: str, alive: Starts, counted: ErrorCounts) -> FirstErrors:
-    """Return one candidate's units with a first error beside those that the baseline serves."""
+    """Return one candidate's units with a first error beside those that the baseline serves; no requests."""
     splits = len(policy.steps)
     shape = (len(alive.index), splits)
     candidate, comparison = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
@@ -121,13 +182,15 @@ def _first_errors(policy: Policy, arm: str, alive: Starts, counted: ErrorCounts)
     for (owner, split), first in counted.totals.items():
         if 1 <= split <= splits and (owner == arm or owner in BASELINE_SERVED):
             (candidate if owner == arm else comparison)[0, split - 1] += first
+    return FirstErrors(alive.index, candidate, comparison, _shares(policy), 0, 0, 0, 0)
+
+
+def _with_requests(found: FirstErrors, arm: str, counted: ErrorCounts) -> FirstErrors:
+    """Return them beside a candidate's requests of the last minutes, and those that the baseline served."""
     requests, failed = counted.recent.get(arm, (0, 0))
     others = [counted.recent[other] for other in BASELINE_SERVED if other in counted.recent]
-    return FirstErrors(
-        start_index=alive.index,
-        candidate=candidate,
-        comparison=comparison,
-        share=_shares(policy),
+    return replace(
+        found,
         candidate_requests=requests,
         candidate_errors=failed,
         comparison_requests=sum(one[0] for one in others),
@@ -135,11 +198,23 @@ def _first_errors(policy: Policy, arm: str, alive: Starts, counted: ErrorCounts)
     )
 
 
+def _is_as_before(counted: ErrorCounts, last: _Errors) -> bool:
+    """Return whether no error has come since the last look."""
+    return counted.since is last.counted.since and counted.totals is last.counted.totals
+
+
 def _starts(experiment: Experiment, now_us: int, *, every_s: int) -> Starts:
     """Return the living starts; events carry their split, so a step ends none of them."""
     watched_us = experiment.watch_from_us if experiment.phase is Phase.WATCHING else None
     begin = min(experiment.started_us if watched_us is None else watched_us, now_us)
-    return starts.live_starts(now_us, begin, every=every_s * _SECOND_US, life=_LIFE_US)
+    every_us = every_s * _SECOND_US
+    return _live_since(begin, (now_us - begin) // every_us, every_us)
+
+
+@lru_cache(maxsize=_STARTS_KEPT)
+def _live_since(begin_us: int, newest: int, every_us: int) -> Starts:
+    """Return the starts that live while one of them is the newest: all that end, end when one begins."""
+    return starts.live_starts(begin_us + newest * every_us, begin_us, every=every_us, life=_LIFE_US)
 
 
 def _shares(policy: Policy) -> FloatArray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from rollout.domain.policy import Policy
 from rollout.domain.quality import Gap, Quality, Reports, Told
 from rollout.domain.records import Run
 from rollout.intake.closed import Closed, sources_of
+from rollout.intake.kept import Kept
 from rollout.lake.accounts.enrolment import SLICE_US
 from rollout.lake.gaps import Completeness, Filed
 from rollout.stats import reporting
@@ -24,7 +24,6 @@ from rollout.store.sql import ERRORS, WINDOWS
 FALLS_EVERY_US: Final = 10_000_000
 GROWN: Final = 1.1
 """How long, and by how much more units, what was computed of reports stands."""
-LARGEST: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +44,7 @@ class Records:
 
     def __init__(self, counts: Counts, lake: Path) -> None:
         self._counts = counts
-        self._turn = threading.Lock()
-        self._falls: dict[tuple[str, int, str], _Fall] = {}
+        self._falls = Kept[tuple[str, int, str], _Fall]()
         self._completeness = Completeness(lake, lambda: [Filed(*one) for one in counts.filed()])
 
     def quality(self, experiment: Experiment, run: Run, closed: Closed | None, now_us: int) -> Quality:
@@ -71,17 +69,10 @@ class Records:
             key, units = (experiment.uid, experiment.revision, name), int(one.units.sum())
             known = self._falls.get(key)
             if known is None or not known.is_good_at(now_us, units):
-                known = _Fall(now_us, units, reporting.log_e_by_slice(one.units, one.telling))
-                self._keep(key, known)
+                log_e = reporting.log_e_by_slice(one.units, one.telling)
+                known = self._falls.keep(key, _Fall(now_us, units, log_e))
             found[name] = Reports(one.first_slice * SLICE_US, one.units, one.telling, known.log_e)
         return found
-
-    def _keep(self, key: tuple[str, int, str], fall: _Fall) -> None:
-        with self._turn:
-            self._falls.pop(key, None)
-            self._falls[key] = fall
-            if len(self._falls) > LARGEST:
-                del self._falls[next(iter(self._falls))]
 
     def gaps(self, experiment: Experiment, now_us: int) -> tuple[Gap, ...]:
         """Return what the lake lacks that may be a run's."""

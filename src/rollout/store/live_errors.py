@@ -23,7 +23,10 @@ SPAN: Final = starts.LIFE_S // starts.EVERY_S + SLACK
 
 @dataclass(frozen=True, slots=True)
 class ErrorCounts:
-    """Units with a first error since each living start but start 0, by (arm, split), and its totals."""
+    """Units with a first error since each living start but start 0, by (arm, split), and its totals.
+
+    While no error comes, and no start, `since` and `totals` are the same objects as before.
+    """
 
     since: Mapping[tuple[str, int], IntArray]
     totals: Mapping[tuple[str, int], int]
@@ -59,9 +62,12 @@ class _Run:
     changes: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, SPAN), dtype=np.int32))
     totals: dict[tuple[str, int], int] = field(default_factory=dict)
     requests: dict[int, dict[str, list[int]]] = field(default_factory=dict)
+    told: tuple[tuple[int, int], dict[tuple[str, int], IntArray], dict[tuple[str, int], int]] | None = None
+    """What was told last, for which starts; none since something came."""
 
     def count(self, arm: str, split: int, ts_us: int, previous_us: int, change: int) -> None:
         """Count an event, or take it out again."""
+        self.told = None
         group = self.groups.setdefault((arm, split), len(self.groups))
         if group == len(self.changes):
             self.changes = np.concatenate([self.changes, np.zeros((1, SPAN), dtype=np.int32)])
@@ -70,8 +76,14 @@ class _Run:
             if place >= 0:
                 self.changes[group, min(place, SPAN - 1)] += step
 
-    def since(self, alive: Starts) -> dict[tuple[str, int], IntArray]:
-        """Return the units with a first error since each living start but start 0, by (arm, split)."""
+    def tell(self, alive: Starts) -> tuple[dict[tuple[str, int], IntArray], dict[tuple[str, int], int]]:
+        """Return the units with a first error since each living start but start 0, and ever."""
+        ends = _ends(alive)
+        if self.told is None or self.told[0] != ends:
+            self.told = (ends, self._since(alive), dict(self.totals))
+        return self.told[1], self.told[2]
+
+    def _since(self, alive: Starts) -> dict[tuple[str, int], IntArray]:
         if len(alive.index) == 1:
             return {}
         oldest, newest = _ends(alive)
@@ -126,6 +138,7 @@ class LiveErrors:
         for run_id, arm, split, units in changes.first_errors:
             if run := self._runs.get(run_id):
                 run.totals[arm, split] = run.totals.get((arm, split), 0) + units
+                run.told = None
 
     def _count(self, change: ErrorChange) -> None:
         if run := self._runs.get(change.run_id):
@@ -157,7 +170,7 @@ class LiveErrors:
                 for arm, (requests, errors) in arms.items():
                     old_requests, old_errors = recent.get(arm, (0, 0))
                     recent[arm] = (old_requests + requests, old_errors + errors)
-        return ErrorCounts(run.since(alive), dict(run.totals), recent)
+        return ErrorCounts(*run.tell(alive), recent)
 
     def forget(self, older_than_us: int) -> None:
         """Forget the runs that nobody asked about since then: they have ended."""

@@ -44,6 +44,8 @@ class Arm:
     nano: list[int] = field(default_factory=lambda: [0] * COLUMNS)
     slow: dict[int, int] = field(default_factory=dict)
     """Unit-minutes with an exceedance, by minute."""
+    told: tuple[bytes, int, SinceStarts] | None = None
+    """What was told last: since which starts, before which window, and what; none since something came."""
 
 
 @dataclass(slots=True)

@@ -64,6 +64,7 @@ class LiveWindows:
         self._add_rows(rows)
         for column in range(COLUMNS):
             self._recount(limit, arm, column)
+        arm.told = None
 
     def forget(self, older_than_us: int) -> None:
         """Forget the limits that nobody asked about since then: their runs have ended."""
@@ -77,7 +78,7 @@ class LiveWindows:
             for owner in owners:
                 self._slow_arms.pop(owner, None)
             for arm in self._slow_arms.values():
-                arm.slow = {}
+                arm.slow, arm.told = {}, None
             self._note_slow(self._units.everything())
 
     def apply(self, changes: Changes) -> None:
@@ -89,7 +90,16 @@ class LiveWindows:
             self._fold(changes.folded_before, changes.arm_totals)
 
     def since(self, limit: Limit, name: str, alive: Starts, now_us: int) -> SinceStarts:
-        """Return what an arm's units did since each living start; the arm's units must be followed."""
+        """Return what an arm's units did since each living start; the arm's units must be followed.
+
+        While nothing comes, no window ends and no start begins, it is the same object as before.
+        """
+        arm, begun, newest = limit.arms[name], alive.begin.tobytes(), now_us // WINDOW_US
+        if arm.told is None or arm.told[:2] != (begun, newest):
+            arm.told = (begun, newest, self._told(limit, name, alive, now_us))
+        return arm.told[2]
+
+    def _told(self, limit: Limit, name: str, alive: Starts, now_us: int) -> SinceStarts:
         arm = limit.arms[name]
         owner = arm.owner
         if owner is None:
@@ -134,6 +144,7 @@ class LiveWindows:
             if limit is None:
                 continue
             arm, (units, nano, requests, exceedances) = limit.arms[name], values
+            arm.told = None
             old, arm.newest = arm.cells.get(window, NOTHING), max(arm.newest, window)
             arm.cells[window] = (old[0] + units, old[1] + nano, old[2] + requests, old[3] + exceedances)
             if name in BASELINE_SERVED and limit.threshold.has_outages:
@@ -161,6 +172,7 @@ class LiveWindows:
         windows = range(minute * PER_MINUTE, (minute + 1) * PER_MINUTE)
         owned = [arm for arm in limit.arms.values() if arm.owner is not None]
         for arm in owned:
+            arm.told = None
             for window in windows:
                 cell = arm.cells.get(window, NOTHING)
                 self._shift(arm, window, sign * cell[0], sign * cell[1])
@@ -192,6 +204,7 @@ class LiveWindows:
             limit = self._limits.get(row[0])
             arm = None if limit is None else limit.arms.get(row[1])
             if arm is not None and arm.owner is not None:
+                arm.told = None
                 owned.append(row)
                 owners.append(arm.owner)
         if not owned:
@@ -231,6 +244,7 @@ class LiveWindows:
         """Drop what has become totals; start 0 goes on with them."""
         for limit in self._limits.values():
             for arm in limit.arms.values():
+                arm.told = None
                 for window in [one for one in arm.cells if one < before]:
                     units, nano, *_ = arm.cells.pop(window)
                     if not is_out(limit, window):
