@@ -62,11 +62,12 @@ class Line:
             return Attempt(began_us, now_us(), was_sent=False)
         began_us = now_us()
         try:
-            writer.write(request)
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            start, *named = head.split("\r\n")[:-2]
-            headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in named)}
-            body = await reader.readexactly(int(headers.get("content-length", "0")))
+            async with asyncio.timeout(LEAVES_WITHIN_S / 2):
+                writer.write(request)
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                start, *named = head.split("\r\n")[:-2]
+                headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in named)}
+                body = await reader.readexactly(int(headers.get("content-length", "0")))
         except (OSError, EOFError):
             self.hang_up()
             return Attempt(began_us, now_us())
