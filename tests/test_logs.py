@@ -98,6 +98,8 @@ def test_what_is_no_secret_is_kept(key: str) -> None:
 
 def test_a_secret_is_known_by_its_type_and_in_an_address() -> None:
     assert redacted([SecretStr("hush")]) == [HIDDEN]
+    said = f"a header of rollout_{'0a' * 32}, refused"
+    assert redacted(said) == f"a header of {HIDDEN}, refused", "a token is known by its shape"
     assert redacted("postgresql://me:hush@host/base") == f"postgresql://me:{HIDDEN}@host/base"
 
 

@@ -12,6 +12,7 @@ import structlog
 from pydantic import SecretBytes, SecretStr
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from rollout.domain.access import SECRET_PREFIX
 from rollout.settings.settings import HIDDEN, LogFormat, LogLevel
 
 SECRET_KEY = re.compile(
@@ -20,6 +21,8 @@ SECRET_KEY = re.compile(
 )
 # user:password@ in an address
 ADDRESS_PASSWORD = re.compile(r"(://[^\s/:@]*:)[^\s/@]+(?=@)")
+# a token of ours, whatever stands around it
+TOKEN = re.compile(re.escape(SECRET_PREFIX) + r"[0-9a-f]{16,}")
 MAXIMUM_DEPTH = 8
 
 
@@ -48,7 +51,7 @@ def redacted(value: object, depth: int = 0) -> object:
         case SecretStr() | SecretBytes():
             return HIDDEN
         case str():
-            return ADDRESS_PASSWORD.sub(rf"\g<1>{HIDDEN}", value)
+            return TOKEN.sub(HIDDEN, ADDRESS_PASSWORD.sub(rf"\g<1>{HIDDEN}", value))
         case _:
             return value
 

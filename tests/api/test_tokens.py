@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,7 @@ def bearing(there: Whole, secret: str | None) -> ControlPlane:
 def test_a_token_is_shown_once_and_opens_what_its_role_says(there: Whole, admin: ControlPlane) -> None:
     made = admin.create_token("ci", Role.VIEWER, expires_days=1)
     assert made.secret is not None
+    assert re.fullmatch(r"rollout_[0-9a-f]{64}", made.secret), "one that leaked is found by its shape"
     assert (made.token.created_by, made.token.is_live) == ("local", True)
     with bearing(there, made.secret) as viewer:
         assert [one.name for one in viewer.experiments()] == ["churn-v2"]

@@ -28,7 +28,7 @@ from rollout.api.outcomes import Door, outcomes_router
 from rollout.api.policies import policies_router
 from rollout.api.readiness import readiness_router
 from rollout.api.repeats import Repeats
-from rollout.api.tokens import Tokens, digest_of, own_token, tokens_router
+from rollout.api.tokens import Tokens, digest_of, draw_secret, own_token, tokens_router
 from rollout.api.told import Remembered
 from rollout.domain.access import Role, Token
 from rollout.domain.audit import Act
@@ -127,8 +127,7 @@ def act(now_us: int) -> Act:
 def _drawn(tokens: SqlTokens, now_us: int) -> dict[str, str]:
     """Make a token of every role, and those that open nothing any more; return their secrets."""
     drawn = {
-        name: secrets.token_hex(32)
-        for name in (*(role.value for role in Role), "expired", "revoked", "malformed")
+        name: draw_secret() for name in (*(role.value for role in Role), "expired", "revoked", "malformed")
     }
     tokens.keep(own_token(LOCAL, drawn["admin"], Role.ADMIN, now_us))
     for role in Role:

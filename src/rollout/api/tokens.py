@@ -24,7 +24,7 @@ from rollout.client.tokens import (
     TokenRequest,
     TokensAnswer,
 )
-from rollout.domain.access import Caller, Role, Token
+from rollout.domain.access import SECRET_PREFIX, Caller, Role, Token
 from rollout.domain.audit import Act
 from rollout.errors import Problem
 
@@ -71,7 +71,7 @@ class Tokens:
         if wanted.role is Role.APPROVER and not wanted.groups:
             what, remedy = "an approver approves in some group's name", "name its groups"
             raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, Problem("groups", what, remedy))
-        now_us, secret = self._now_us(), secrets.token_hex(SECRET_BYTES)
+        now_us, secret = self._now_us(), draw_secret()
         expires_us = None if wanted.expires_days is None else now_us + wanted.expires_days * DAY_US
         token = Token(
             name=wanted.name,
@@ -116,6 +116,11 @@ class Tokens:
             used_at=None if token.used_us is None else moment(token.used_us),
             is_live=token.ended(self._now_us()) is None,
         )
+
+
+def draw_secret() -> str:
+    """Draw what the bearer of a token shows."""
+    return SECRET_PREFIX + secrets.token_hex(SECRET_BYTES)
 
 
 def digest_of(secret: str) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+SECRET_PREFIX: Final = "rollout_"  # noqa: S105 (no secret)
+"""How the secret of every token begins, so that one that leaked is found by its shape."""
 
 
 class Role(StrEnum):

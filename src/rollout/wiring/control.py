@@ -67,7 +67,7 @@ from rollout.wiring.figures import sources_of
 from rollout.wiring.front import Front
 from rollout.wiring.gate import Secrets, open_gate
 from rollout.wiring.leading import Candidate, Leading, Mandate
-from rollout.wiring.parts import now_us, run, secret, serve
+from rollout.wiring.parts import now_us, run, secret, serve, token_in
 from rollout.wiring.post import open_post
 from rollout.wiring.sources import open_sources, sight_of, wanted_by
 
@@ -140,7 +140,7 @@ class Control:
 @contextmanager
 def open_control(place: Place, candidate: Candidate, given: Given, *, option: str) -> Iterator[Control]:
     """Run a control plane until the block ends; `option` is what chooses its port."""
-    own = Secrets(secret(place.token_file), secret(place.folder / "unit.key"))
+    own = Secrets(token_in(place.token_file), secret(place.folder / "unit.key"))
     front = Front(place.url, candidate.leader)
     receivers = Receivers(given.terms.post.receivers_file)  # a file that cannot be understood is refused now
     parts = partial(_parts, place, given, own, receivers)

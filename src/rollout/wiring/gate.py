@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,10 +11,10 @@ from pathlib import Path
 from rollout.api.access import LOCAL
 from rollout.api.applications import Applications
 from rollout.api.gate import Gate
-from rollout.api.tokens import LOCAL_NODE, own_token
+from rollout.api.tokens import LOCAL_NODE, draw_secret, own_token
 from rollout.domain.access import Role
 from rollout.store.access import SqlTokens
-from rollout.wiring.parts import SECRET_BYTES, now_us, run
+from rollout.wiring.parts import now_us, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class Secrets:
     token: str = field(repr=False)
     """Of an admin; it stands in a file that its owner alone may read."""
     unit_key: str = field(repr=False)
-    node_token: str = field(repr=False, default_factory=lambda: secrets.token_hex(SECRET_BYTES))
+    node_token: str = field(repr=False, default_factory=draw_secret)
     """Of the node in the same process; it stands in no file."""
 
 

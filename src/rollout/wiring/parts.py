@@ -19,6 +19,7 @@ from rollout import logs
 from rollout.agent.private import write_private
 from rollout.api.server import server_of
 from rollout.api.tls import Tls
+from rollout.api.tokens import draw_secret
 from rollout.envoy.bootstrap import Address
 from rollout.errors import ControlPlaneFailed, Problem
 
@@ -82,17 +83,22 @@ def keep_private(folder: Path) -> None:
     (folder / "control.db").touch(mode=0o600)
 
 
-def secret(file: Path) -> str:
+def token_in(file: Path) -> str:
+    """Return the token in a file, as `secret` does."""
+    return secret(file, drawn=draw_secret)
+
+
+def secret(file: Path, *, drawn: Callable[[], str] = lambda: secrets.token_hex(SECRET_BYTES)) -> str:
     """Return the file's secret, drawn when there is none yet; only its owner may read it.
 
     Several processes may draw at once: what the first one linked is everybody's.
     """
     if not file.exists():
-        drawn = file.with_name(f"{file.name}.{os.getpid()}")
-        write_private(drawn, secrets.token_hex(SECRET_BYTES) + "\n")
+        new = file.with_name(f"{file.name}.{os.getpid()}")
+        write_private(new, drawn() + "\n")
         with suppress(FileExistsError):
-            os.link(drawn, file)
-        drawn.unlink()
+            os.link(new, file)
+        new.unlink()
     return file.read_text(encoding="ascii").strip()
 
 

@@ -40,7 +40,7 @@ from rollout.lake.units import UnitHash
 from rollout.store.counts import Counts
 from rollout.store.database import Database
 from rollout.wiring.node import Node, NodePlace, joined, open_node
-from rollout.wiring.parts import keep_private, now_us, run, secret, serve
+from rollout.wiring.parts import keep_private, now_us, run, secret, serve, token_in
 
 LOOPBACK: Final = "127.0.0.1"
 _log = logs.get("node")
@@ -103,7 +103,7 @@ def _joined(asked: ProxyAsked) -> Iterator[Node]:
 def _alone(asked: ProxyAsked, files: Files) -> Iterator[Node]:
     """Follow files; records go to a lake in the same folder, through an intake of its own."""
     read_whole(files, needs_weights=False)  # before anything is started for them
-    token = secret(asked.folder / "token")
+    token = token_in(asked.folder / "token")
     hashing = UnitHash(bytes.fromhex(secret(asked.folder / "unit.key")))
     place = _place(asked)
     later, lake = _Later(), asked.folder / "lake"
