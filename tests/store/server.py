@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -101,10 +102,15 @@ class Server:
             self._wait()
 
     def kill(self) -> None:
-        """End all of its processes without a word."""
+        """End all of its processes without a word, those too that are in the midst of a commit."""
         if self._process is not None:
+            children = self._children()
             os.killpg(self._process.pid, signal.SIGKILL)
+            for child in children:
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
             self._wait()
+            _await_gone(children)
 
     def freeze(self) -> None:
         """Have it answer nobody, and close nothing."""
@@ -160,14 +166,36 @@ class Server:
 
     def _signal_all(self, number: signal.Signals) -> None:
         assert self._process is not None
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
-        for process in (self._process.pid, *map(int, children)):
+        for process in (self._process.pid, *self._children()):
             os.kill(process, number)
+
+    def _children(self) -> list[int]:
+        """Return the processes of its connections and its own, each of which has a session of its own."""
+        assert self._process is not None
+        known = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        return [int(pid) for pid in known.read_text().split()] if known.exists() else []
 
     def _program(self, name: str) -> str:
         if self._programs is None:
             self._programs = _programs(self.folder)
         return str(self._programs / "bin" / name)
+
+
+def _await_gone(processes: list[int]) -> None:
+    """Return once they have ended: until then the next server would find their shared memory in use."""
+    ends_s = time.monotonic() + STOP_S
+    while any(_lives(pid) for pid in processes):
+        if time.monotonic() > ends_s:
+            raise TimeoutError(f"not within {STOP_S} s: {processes} are gone")
+        time.sleep(0.005)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2][0]
+    except FileNotFoundError:
+        return False
+    return state not in {"Z", "X"}
 
 
 def _is_root() -> bool:
