@@ -67,7 +67,7 @@ simulation: setup ## Live a thousand worlds in which everything goes wrong (ARGS
 faults: setup ## Break everything ten times while users call: no request fails, nothing is lost (ARGS="--seed 7")
 	@$(PY) -m tests.faults --times 10 $(ARGS)
 
-chaos: setup ## Break everything a hundred times, in about an hour
+chaos: setup ## Break everything a hundred times, in about two hours (ARGS="--course control": what decides)
 	@$(PY) -m tests.faults --times 100 $(ARGS)
 
 security: setup ## Send many more generated requests to every route of the API, in about ten minutes

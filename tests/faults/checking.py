@@ -37,7 +37,7 @@ class Promise(StrEnum):
 class Broken:
     """A promise that does not hold, and by what."""
 
-    promise: Promise
+    promise: StrEnum
     what: str
     at_us: int = 0
     """When, by the users' clock; nothing when that cannot be said."""
@@ -114,21 +114,22 @@ class Checker:
     def check(self, asked: Sequence[Asked], posted: Mapping[str, Posted], filed: Filed) -> Verdict:
         """Return everything that is broken; `filed` may hold rows of other users, but no tallies of them."""
         found = Verdict()
-        found.broken += self._answers(asked)
+        found.broken += self.check_answers(asked)
         found.broken += self._arms(asked)
         self._rows(asked, filed, found)
         self._tallies(asked, filed, found)
-        found.broken += self._outcomes(posted, filed)
+        found.broken += self.check_outcomes(posted, filed)
         return found
 
     def check_again(self, asked: Sequence[Asked], posted: Mapping[str, Posted], filed: Filed) -> Verdict:
         """Return what is broken of these users' rows and outcomes, when others have come since."""
         found = Verdict()
         self._rows(asked, filed, found)
-        found.broken += self._outcomes(posted, filed)
+        found.broken += self.check_outcomes(posted, filed)
         return found
 
-    def _answers(self, asked: Iterable[Asked]) -> Iterator[Broken]:
+    def check_answers(self, asked: Iterable[Asked]) -> Iterator[Broken]:
+        """Yield every request that was not answered as it should be."""
         for one in asked:
             for attempt in one.attempts:
                 if attempt.code is None:
@@ -203,7 +204,8 @@ class Checker:
             excess = filed.tallied - sure - unsure
             found.broken.append(Broken(Promise.DOUBLED, f"{excess} more are tallied than {sure} + {unsure}"))
 
-    def _outcomes(self, posted: Mapping[str, Posted], filed: Filed) -> Iterator[Broken]:
+    def check_outcomes(self, posted: Mapping[str, Posted], filed: Filed) -> Iterator[Broken]:
+        """Yield every acknowledged outcome that is not there, and what counts twice."""
         sent = {self._content(one): key for key, one in posted.items()}
         units = {unit for unit, *_ in sent}
         rows: dict[Content, list[int]] = defaultdict(list)

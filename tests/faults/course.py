@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from tests.e2e.memory import Asked, Memory
 from tests.faults.checking import Broken, Promise, Verdict
@@ -58,7 +59,7 @@ class Course:
         self.again += other.again
         self.broken += other.broken
 
-    def count(self, promises: Collection[Promise]) -> int:
+    def count(self, promises: Collection[StrEnum]) -> int:
         """Return how often any of these promises was broken."""
         return sum(one.promise in promises for one in self.broken)
 
@@ -77,9 +78,13 @@ class Courses:
         self.by_name = {one.name: Course(struck=1) for one in struck}
 
     def at(self, at_us: int) -> Course:
-        """Return whose course a moment belongs to; what was before all of them is the first one's."""
+        """Return whose course a moment belongs to."""
+        return self.by_name[self.name_at(at_us)]
+
+    def name_at(self, at_us: int) -> str:
+        """Return which fault had struck last; what was before all of them is the first one's."""
         place = bisect_right(self._begins, at_us)
-        return self.by_name[self._struck[max(place - 1, 0)].name]
+        return self._struck[max(place - 1, 0)].name
 
     def tell(self, memory: Memory, verdict: Verdict) -> None:
         """Take in a whole round."""

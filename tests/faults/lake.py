@@ -22,6 +22,9 @@ WHERE experiment = $experiment AND unit IN (SELECT unnest($units))
 _TALLIED = """
 SELECT coalesce(sum(requests), 0) FROM read_parquet($paths) WHERE experiment = $experiment AND unit IS NULL
 """
+_REQUESTS = """
+SELECT coalesce(sum(requests), 0) FROM read_parquet($paths) WHERE experiment = $experiment
+"""
 _OUTCOMES = """
 SELECT unit, metric, ts_us, value_u, idem_key FROM read_parquet($paths) WHERE unit IN (SELECT unnest($units))
 """
@@ -37,6 +40,11 @@ def filed(lake: Path, experiment: str, units: Collection[int], tallied_before: i
         sum(int(requests) for (requests,) in tallied) - tallied_before,
         [OutcomeRow(*row) for row in outcomes],
     )
+
+
+def requests(lake: Path, experiment: str) -> int:
+    """Return how many requests of an experiment the lake holds, with rows of their own or without."""
+    return sum(int(found) for (found,) in _ask(lake / Kind.EXPOSURES, _REQUESTS, experiment=experiment))
 
 
 def hashing(secret: Path) -> UnitHash:

@@ -88,7 +88,7 @@ def opened(needs: Collection[Need]) -> Iterator[Stage]:
         control = _control(folder, ports, surroundings)
         node = _node(folder, ports, wire, {**surroundings, **(clock.variables if clock else {})})
         text = POLICY.format(name=NAME, baseline=baseline.url, candidate=candidate.url)
-        seat_of = _seats(text.encode())
+        seat_of = seats(text.encode())
         stage = Stage(folder, mark, baseline, candidate, control, node, wire, clock, ports, seat_of)
         control.begin()
         with ControlPlane(Connection(url_of(ports.control), token=stage.token, timeout_s=10.0)) as plane:
@@ -121,7 +121,7 @@ def _node(folder: Path, ports: Ports, wire: Wire, surroundings: Mapping[str, str
     )
 
 
-def _seats(text: bytes) -> Callable[[str | None], Seat]:
+def seats(text: bytes) -> Callable[[str | None], Seat]:
     """Return who gets what while the policy's only step is on, by Envoy's twin."""
     policy = read_bytes(text, NAME).policy
     assert policy is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from itertools import permutations
 
 import pytest
@@ -76,7 +77,7 @@ class World:
     )
     excuses: Excuses = field(default_factory=Excuses)
 
-    def broken(self) -> set[Promise]:
+    def broken(self) -> set[StrEnum]:
         checker = Checker(SEATS.__getitem__, HASHING, self.excuses)
         verdict = checker.check(self.asked, self.posted, Filed(self.rows, self.tallied, self.outcomes))
         return {one.promise for one in verdict.broken}

@@ -1,0 +1,1 @@
+"""Faults of whatever decides: leaders, standbys and their database, struck while runs are being decided."""
