@@ -22,12 +22,14 @@ from rollout.domain.evidence import (
     MirrorEvidence,
     PollEvidence,
 )
+from rollout.domain.experiment import Experiment, Phase
 from rollout.domain.metric import Direction, Metric, MetricType, Role, Source
 from rollout.domain.policy import Policy, Version
+from rollout.domain.verdict import latch_name
 from rollout.stats.arrays import IntArray
 from rollout.stats.moments import JointMoments
 from tests.domain.examples import HOUR_S, POLICY
-from tests.domain.scenes import HOUR_US, NOW_US, SECOND_US
+from tests.domain.scenes import EXPERIMENT, HOUR_US, NOW_US, SECOND_US
 
 BLOCKS: Final = 3
 UNITS: Final = 2_000
@@ -238,3 +240,25 @@ def only(evidence: Any, replicate: int, *, replicates: int) -> Any:  # noqa: ANN
             return replace(evidence, **parts)
         case _:
             return evidence
+
+
+def drawn_runs(draws: Draws, policy: Policy) -> tuple[Experiment, ...]:
+    """Return runs of one policy, each anywhere on its way."""
+    chance = draws.chance
+    names = [latch_name(arm, one.name) for arm in (1, 2) for one in policy.metrics]
+    return tuple(
+        replace(
+            EXPERIMENT,
+            policy=policy,
+            step=int(chance.integers(len(policy.stages))),
+            # A choice hands out texts, which are equal to phases and are none.
+            phase=Phase(str(chance.choice([Phase.RUNNING, Phase.RUNNING, Phase.PAUSED, Phase.WATCHING]))),
+            started_us=NOW_US - int(chance.integers(1, 80)) * HOUR_US,
+            step_entered_us=NOW_US - int(chance.integers(1, 20)) * HOUR_US // 2,
+            watch_from_us=None if chance.random() < 0.5 else NOW_US - int(chance.integers(1, 9)) * HOUR_US,
+            latches={name: float(chance.exponential(3.0)) for name in names if chance.random() < 0.5},
+            stopped={2: NOW_US - HOUR_US} if chance.random() < 0.3 else {},
+            winner=1 if chance.random() < 0.2 else None,
+        )
+        for _ in range(draws.replicates)
+    )

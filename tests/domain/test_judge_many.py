@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollout.domain.evidence import Evidence
-from rollout.domain.experiment import Experiment, Phase
+from rollout.domain.experiment import Experiment
 from rollout.domain.judge import Patience, judge, judge_many
 from rollout.domain.metric import Direction, MetricType, Role
 from rollout.domain.policy import Hold, MirrorStep, Policy
-from rollout.domain.verdict import Finding, latch_name
-from tests.domain.batches import CTR, EVERYTHING, GPU, P95, REVENUE, VISITS, Draws, metric, only
-from tests.domain.scenes import EXPERIMENT, HOUR_US, NOW_US
+from rollout.domain.verdict import Finding
+from tests.domain.batches import CTR, EVERYTHING, GPU, P95, REVENUE, VISITS, Draws, drawn_runs, metric, only
+from tests.domain.scenes import EXPERIMENT, NOW_US
 
 REPLICATES = 5
 """No other axis is as long, so that a replicate can be cut out of any array."""
@@ -37,28 +37,6 @@ NO_PROMISES = replace(
     resilience=replace(EVERYTHING.resilience, falls_back=False),
 )
 """Roles and types the other way round."""
-
-
-def drawn_runs(draws: Draws, policy: Policy) -> tuple[Experiment, ...]:
-    """Return runs of one policy, each anywhere on its way."""
-    chance = draws.chance
-    names = [latch_name(arm, one.name) for arm in (1, 2) for one in policy.metrics]
-    return tuple(
-        replace(
-            EXPERIMENT,
-            policy=policy,
-            step=int(chance.integers(len(policy.stages))),
-            # A choice hands out texts, which are equal to phases and are none.
-            phase=Phase(str(chance.choice([Phase.RUNNING, Phase.RUNNING, Phase.PAUSED, Phase.WATCHING]))),
-            started_us=NOW_US - int(chance.integers(1, 80)) * HOUR_US,
-            step_entered_us=NOW_US - int(chance.integers(1, 20)) * HOUR_US // 2,
-            watch_from_us=None if chance.random() < 0.5 else NOW_US - int(chance.integers(1, 9)) * HOUR_US,
-            latches={name: float(chance.exponential(3.0)) for name in names if chance.random() < 0.5},
-            stopped={2: NOW_US - HOUR_US} if chance.random() < 0.3 else {},
-            winner=1 if chance.random() < 0.2 else None,
-        )
-        for _ in range(draws.replicates)
-    )
 
 
 def renamed(evidence: Evidence, policy: Policy) -> Evidence:

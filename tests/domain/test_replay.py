@@ -23,9 +23,8 @@ from rollout.domain.judge import Patience, judge
 from rollout.domain.replay import replay
 from rollout.domain.verdict import Finding
 from rollout.store.basis_rows import basis_of, text_of
-from tests.domain.batches import EVERYTHING, Draws, only
+from tests.domain.batches import EVERYTHING, Draws, drawn_runs, only
 from tests.domain.scenes import EXPERIMENT, HOUR_US, NOW_US, evidence
-from tests.domain.test_judge_many import drawn_runs
 from tests.domain.test_promises import experiments
 
 PATIENCE = Patience()

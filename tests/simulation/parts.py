@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from rollout.controller.reconcile import Judging, Tick
+from rollout.controller.rejudging import Rejudging
 from rollout.domain.evidence import ArmEvidence, Evidence
 from rollout.domain.experiment import Experiment
 from rollout.domain.judge import Patience, judge, measured
@@ -50,6 +51,11 @@ def judging(experiment: Experiment, evidence: Evidence, now_us: int, patience: P
     return judge(experiment, evidence, now_us, patience, _measuring)
 
 
+def rejudging() -> Judging:
+    """Judge as one control plane does, which remembers its last looks; measure as above."""
+    return Rejudging(lambda policy, question, arm, _memory: _measuring(policy, question, arm))
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """Wraps each part of a control plane; as it stands, nothing is changed."""
@@ -58,7 +64,7 @@ class Parts:
     evidence: Callable[[EvidenceSource], EvidenceSource] = lambda evidence: evidence
     traffic: Callable[[Traffic], Traffic] = lambda traffic: traffic
     jobs: Callable[[Jobs], Jobs] = lambda jobs: jobs
-    judging: Judging = judging
+    judging: Callable[[], Judging] = rejudging
     nodes_are_fenced: bool = True
 
 

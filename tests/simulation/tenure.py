@@ -78,7 +78,7 @@ class Tenure:
             album=Album(least_s=20.0),
             sights=self.sights,
             passing=lambda point, _run: place.pass_by(str(point)),
-            judging=parts.judging,
+            judging=parts.judging(),
             steady_s=lambda: timeline.now_s,
         )
         self._tick = reconciler.tick

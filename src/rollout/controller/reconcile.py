@@ -17,6 +17,7 @@ from rollout.controller.acting import Acting
 from rollout.controller.looks import Album, Look
 from rollout.controller.noting import Noting
 from rollout.controller.publishing import Publishing
+from rollout.controller.rejudging import Rejudging
 from rollout.controller.sights import Sight, Sights
 from rollout.controller.zones import may_move_up
 from rollout.domain.basis import Basis, settled
@@ -26,7 +27,7 @@ from rollout.domain.evidence import Evidence, nothing_known
 from rollout.domain.evolve import evolve
 from rollout.domain.experiment import ENDED, Experiment, Phase
 from rollout.domain.job import JobReport
-from rollout.domain.judge import Patience, judge
+from rollout.domain.judge import Patience
 from rollout.domain.verdict import Judgement
 from rollout.ports import EvidenceSource, Jobs, Ledger, Observed, Standing, Traffic
 
@@ -97,12 +98,12 @@ class Reconciler:
         album: Album = Album(),  # noqa: B008 (frozen)
         passing: Passing = pass_by,
         sights: Sights | None = None,
-        judging: Judging = judge,
+        judging: Judging | None = None,
         steady_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sights = Sights() if sights is None else sights
         self._world, self._patience, self._album, self._passing = world, patience, album, passing
-        self._judging = judging
+        self._judging = Rejudging() if judging is None else judging
         self._publishing = Publishing(world.ledger, world.traffic)
         self._acting = Acting(
             world.jobs,

@@ -10,9 +10,10 @@ import numpy as np
 from rollout.domain.doubt import doubt, held_by
 from rollout.domain.evidence import ArmEvidence, Evidence
 from rollout.domain.experiment import Experiment, Phase
-from rollout.domain.look import Patience, looks
+from rollout.domain.look import Looks, Patience, looks
 from rollout.domain.measure.measured import Measured, Polled
 from rollout.domain.measure.metric import measure, measure_fallback
+from rollout.domain.memory import NO_MEMORY, Memory
 from rollout.domain.policy import Policy
 from rollout.domain.question import FALLBACK, Question, harm_bar, is_limit, questions
 from rollout.domain.rows import Answer, Row, Writer
@@ -27,11 +28,13 @@ MIRROR_LIMIT: Final = 0.2
 MIRROR_PLANNED_COPIES: Final = 100.0
 
 
-def measured(policy: Policy, question: Question, arm: ArmEvidence) -> Measured | Polled | None:
+def measured(
+    policy: Policy, question: Question, arm: ArmEvidence, memory: Memory = NO_MEMORY
+) -> Measured | Polled | None:
     """Return what one candidate's evidence comes to for one question, if it says anything of it."""
     if question.metric is None:
-        return measure_fallback(policy, arm)
-    return measure(policy, question.metric, arm)
+        return measure_fallback(policy, arm, memory)
+    return measure(policy, question.metric, arm, memory)
 
 
 Measuring: TypeAlias = Callable[[Policy, Question, ArmEvidence], Measured | Polled | None]
@@ -65,7 +68,16 @@ def judge_many(
     policy = experiments[0].policy
     if any(one.policy is not policy and one.policy != policy for one in experiments):
         raise ValueError("experiments: must all have the same policy")
-    seen = looks(experiments, evidence, now_us, patience)
+    return judge_looks(
+        experiments, evidence, looks(experiments, evidence, now_us, patience), now_us, measuring
+    )
+
+
+def judge_looks(
+    experiments: Sequence[Experiment], evidence: Evidence, seen: Looks, now_us: int, measuring: Measuring
+) -> tuple[Judgement, ...]:
+    """Judge looks of which it is known already whether they can be trusted."""
+    policy = experiments[0].policy
     asked = [(question, doubt(question, evidence.quality)) for question in questions(policy)]
     reasons = evidence.quality.unmeasured
     answers = [
@@ -94,7 +106,7 @@ def judge_many(
         seen.is_fresh.tolist(),
         np.broadcast_to(evidence.units_in_step, (len(experiments), policy.arms)).tolist(),
     )
-    held = held_by(policy, evidence.quality, now_us, stale_after_us=patience.stale_after_us)
+    held = held_by(policy, evidence.quality, now_us, stale_after_us=seen.patience.stale_after_us)
     return tuple(
         Judgement(
             verdicts=verdicts,

@@ -9,6 +9,7 @@ import numpy as np
 
 from rollout.domain.evidence import Evidence
 from rollout.domain.experiment import Experiment, Phase
+from rollout.domain.memory import NO_MEMORY, Memory
 from rollout.domain.policy import MirrorStep, Policy
 from rollout.stats import balance, bars
 from rollout.stats.arrays import BoolArray, FloatArray, IntArray
@@ -57,12 +58,19 @@ class Looks:
 _NEVER = -(2**62)
 
 
-def looks(experiments: Sequence[Experiment], evidence: Evidence, now_us: int, patience: Patience) -> Looks:
+def looks(
+    experiments: Sequence[Experiment],
+    evidence: Evidence,
+    now_us: int,
+    patience: Patience,
+    memory: Memory = NO_MEMORY,
+) -> Looks:
     """Return what is known of the looks themselves, before any metric."""
     number, policy = len(experiments), experiments[0].policy
     is_watching = np.array([one.phase is Phase.WATCHING for one in experiments], dtype=np.bool_)
     # After a promotion units are no longer split evenly.
-    mismatch = np.where(is_watching, 0.0, _mismatch(policy, evidence))
+    uneven = memory.result("mismatch", _mismatch, policy, evidence.enrolled, evidence.enrolled_arms)
+    mismatch = np.where(is_watching, 0.0, uneven)
     watermark, fast = (
         np.broadcast_to((_NEVER if mark is None else mark) - np.asarray(evidence.lag_us), (number,))
         for mark in (evidence.watermark_us, evidence.fast_watermark_us)
@@ -97,16 +105,15 @@ def _begin(experiment: Experiment) -> int:
     return experiment.step_entered_us if is_first else experiment.started_us
 
 
-def _mismatch(policy: Policy, evidence: Evidence) -> FloatArray:
+def _mismatch(policy: Policy, enrolled: IntArray, split: BoolArray | None) -> FloatArray:
     """Return log e against an even split (e), each stratum over the arms that were active in it."""
-    split = evidence.enrolled_arms
     if split is None or split.all():
-        return balance.log_e(evidence.enrolled, _even(policy.arms))
-    found = np.zeros(evidence.enrolled.shape[:-2])
+        return balance.log_e(enrolled, _even(policy.arms))
+    found = np.zeros(enrolled.shape[:-2])
     for pattern in np.unique(split.reshape(-1, policy.arms), axis=0):
         arms = np.flatnonzero(pattern)
         if len(arms) > 1:
-            counts = np.where((split == pattern).all(axis=-1, keepdims=True), evidence.enrolled, 0)
+            counts = np.where((split == pattern).all(axis=-1, keepdims=True), enrolled, 0)
             found = found + balance.log_e(counts[..., arms], _even(len(arms)))
     return found
 

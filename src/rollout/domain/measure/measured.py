@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rollout.domain.evidence import Flags, Sums
 from rollout.stats.interval import Interval
@@ -24,6 +24,11 @@ class Measured:
     """Harm can be seen already, but no unit has closed that could prove anything."""
     is_empty: Flags = False
     """No unit of either arm has closed: as good as not measured, but for harm."""
+
+
+def with_harm(safety: Measured, log_e_harm: Sums) -> Measured:
+    """Return what is known of safety beside what is known of harm."""
+    return replace(safety, log_e_harm=log_e_harm)
 
 
 @dataclass(frozen=True, slots=True)
