@@ -11,10 +11,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from rollout.api.figures import FeedFigure, NodeFigure, ReceiverFigure, Sources
 from rollout.api.metrics import Metrics
+from rollout.api.record_figures import SpoolFigure
 from rollout.controller.figures import Counted, Figures
 from rollout.controller.reconcile import Tick
 from rollout.domain.decision import Decision, Reason
 from rollout.errors import Problem, Retry
+from rollout.intake.figures import Taken
+from rollout.lake.segments import Kind
 from tests.api.whole import Whole, whole
 from tests.command import ROOT
 from tests.domain.scenes import EXPERIMENT
@@ -37,6 +40,9 @@ FULL = Sources(
     feeds=lambda: [FeedFigure("node-1", "exposures", 2.0, 3)],
     receivers=lambda: [ReceiverFigure("leads", 1, 0, 2, 0)],
     loop=busy_loop,
+    intake=lambda: [Taken(Kind.EXPOSURES, 5, 700, 9_000, 1, 2)],
+    lost=lambda: {("outcomes", "node-1"): 40},
+    spool=lambda: SpoolFigure(is_writable=True, nbytes=123, waiting_bytes=45),
 )
 
 
@@ -137,6 +143,27 @@ def test_what_the_loop_knows_of_its_looks_is_shown_and_histograms_add_up() -> No
         "ledger_failures": 2,
     }
     assert {name: found[f"rollout_{name}", ()] for name in told} == told
+
+
+def test_records_on_their_way_are_shown_by_table_and_node() -> None:
+    found = samples(looking_up(FULL).text().decode())
+    kind, node = ("kind", "exposures"), ("node", "node-1")
+    told = {
+        ("rollout_intake_segments_total", (("became", "filed"), kind)): 5,
+        ("rollout_intake_segments_total", (("became", "refused"), kind)): 1,
+        ("rollout_intake_segments_total", (("became", "out_of_turn"), kind)): 2,
+        ("rollout_intake_rows_total", (kind,)): 700,
+        ("rollout_intake_bytes_total", (kind,)): 9_000,
+        ("rollout_lost_rows", (("kind", "outcomes"), node)): 40,
+        ("rollout_outcome_spool_writable", ()): 1,
+        ("rollout_outcome_spool_bytes", ()): 123,
+        ("rollout_outcome_spool_waiting_bytes", ()): 45,
+    }
+    assert {name: found[name] for name in told} == told
+
+
+def test_without_a_node_of_its_own_a_control_plane_says_nothing_of_a_spool() -> None:
+    assert not any("spool" in name for name, _ in samples(looking_up(Sources()).text().decode()))
 
 
 def test_a_source_that_is_away_takes_no_other_with_it() -> None:

@@ -70,6 +70,16 @@ class Spool:
         """Whether the file must be given another name, and a new one begun."""
         return self._is_spoiled
 
+    @property
+    def waiting_bytes(self) -> int:
+        """How much waits for the disk."""
+        return self._waiting_bytes
+
+    @property
+    def nbytes(self) -> int:
+        """How much its files hold, those included that were rotated and are not taken away yet."""
+        return sum(_size(path) for path in self._file.parent.glob(f"{self._file.name}*"))
+
     async def append(self, lines: bytes) -> None:
         """Return when the lines are on the disk; raises `SpoolFull` or `SpoolBroken` when they are not."""
         if self._waiting_bytes + len(lines) > self._largest_waiting:
@@ -163,6 +173,13 @@ class Spool:
             except OSError:
                 self._is_spoiled = True
                 raise
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # it has just been sent
+        return 0
 
 
 def _open(file: Path) -> int:

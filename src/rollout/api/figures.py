@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -11,8 +11,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from rollout.api.loop_figures import loop_families
+from rollout.api.record_figures import SpoolFigure, intake_families, lost_families, spool_families
 from rollout.controller.figures import Figures
 from rollout.domain.experiment import Experiment, Phase
+from rollout.intake.figures import Taken
 
 _log = structlog.get_logger(part="metrics")
 
@@ -57,7 +59,9 @@ class Sources:
     nodes: Callable[[], Iterable[NodeFigure]] = tuple
     feeds: Callable[[], Iterable[FeedFigure]] = tuple
     receivers: Callable[[], Iterable[ReceiverFigure]] = tuple
-    spool_is_writable: Callable[[], bool] = lambda: True
+    spool: Callable[[], SpoolFigure | None] = lambda: None
+    intake: Callable[[], Iterable[Taken]] = tuple
+    lost: Callable[[], Mapping[tuple[str, str], int]] = dict
     loop: Callable[[], Figures | None] = lambda: None
 
 
@@ -70,7 +74,17 @@ class Looked(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every family; one whose source fails is left out, and said to be."""
         unread = 0
-        for look in (self._loop, self._runs, self._nodes, self._feeds, self._receivers, self._spool):
+        looks = (
+            self._loop,
+            self._runs,
+            self._nodes,
+            self._feeds,
+            self._receivers,
+            self._intake,
+            self._lost,
+            self._spool,
+        )
+        for look in looks:
             try:
                 yield from look()
             except Exception as error:  # noqa: BLE001 (a source that is away takes no other with it)
@@ -137,13 +151,15 @@ class Looked(Collector):
             _family("notification_failures", "Sendings in a row that failed.", ["receiver"], failing),
         ]
 
-    def _spool(self) -> list[Metric]:
-        is_writable = self._sources.spool_is_writable()
-        return [
-            _family(
-                "outcome_spool_writable", "Whether outcomes can be written down.", [], [((), is_writable)]
-            )
-        ]
+    def _intake(self) -> Sequence[Metric]:
+        return intake_families(self._sources.intake())
+
+    def _lost(self) -> Sequence[Metric]:
+        return lost_families(self._sources.lost())
+
+    def _spool(self) -> Sequence[Metric]:
+        found = self._sources.spool()
+        return () if found is None else spool_families(found)
 
 
 def _family(

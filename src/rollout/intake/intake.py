@@ -7,15 +7,19 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from rollout.domain.records import BASELINE_SERVED, Digest
+from rollout.intake.figures import Taken
 from rollout.lake import segments
-from rollout.lake.digest import OUTCOMES, Unreadable, check_columns, digest
+from rollout.lake.digest import EXPOSURES, OUTCOMES, Unreadable, check_columns, digest
 from rollout.lake.engine import connect
 from rollout.lake.segments import Kind, Segment
 from rollout.lake.writer import Writer
 from rollout.store.counts import Counts, Told
 from rollout.store.losses import Lost
+
+_COLUMNS: Final = {Kind.EXPOSURES: EXPOSURES, Kind.OUTCOMES: OUTCOMES}
 
 
 class Point(StrEnum):
@@ -76,6 +80,7 @@ class Intake:
         self._engine = connect()
         self._turn = threading.Lock()
         self._doubtful: set[tuple[str, str, str]] = set()
+        self._taken = {kind: Taken(kind) for kind in Kind}
         self._writer = Writer(folder, term)
         self._clear_up()
 
@@ -88,25 +93,32 @@ class Intake:
         with self._turn:
             cursor = self._counts.cursor(told.node, told.log)
             if told.start != cursor:
+                self._note(Taken(kind, out_of_turn=1))
                 return OutOfTurn(cursor)
             if told.end == told.start:
                 return Filed(self._counts.add(told, Digest(), self._now_us()))
             self._delete_orphans(kind, segment, cursor)
             self._doubtful.add((kind, told.node, told.log))
             try:
-                found = self._file(kind, segment, body)
+                found, rows = self._file(kind, segment, body)
             except Unreadable as error:
+                self._note(Taken(kind, refused=1))
                 return Refused(str(error))
             cursor = self._counts.add(
                 told, found, self._now_us(), before_commit=lambda: self._reached(Point.BEFORE_COMMIT)
             )
             self._doubtful.discard((kind, told.node, told.log))
+            self._note(Taken(kind, filed=1, rows=rows, nbytes=len(body)))
             self._reached(Point.COUNTED)
             if against := {
                 error.run.experiment for error in found.errors if error.arm not in BASELINE_SERVED
             }:
                 self._failing(against)
             return Filed(cursor)
+
+    def figures(self) -> tuple[Taken, ...]:
+        """Return what came for each table since this intake began."""
+        return tuple(self._taken.values())
 
     def forget_node(self, node: str) -> bool:
         """Let a node hold no watermark any longer: it drained, or a person removed it."""
@@ -116,11 +128,16 @@ class Intake:
         """Note for good what a node will never hand in."""
         self._counts.note_losses(node, lost, self._now_us())
 
-    def _file(self, kind: Kind, segment: Segment, body: bytes) -> Digest:
+    def _note(self, more: Taken) -> None:
+        self._taken[more.kind] = self._taken[more.kind].plus(more)
+
+    def _file(self, kind: Kind, segment: Segment, body: bytes) -> tuple[Digest, int]:
+        """Return what a segment adds to the counts, and how many rows it has, once it is in the lake."""
         target = self._folder / kind / segment.name
         unfinished = self._writer.write(target.name, body)
         try:
             # Before it is published: what cannot be read never becomes part of the lake.
+            rows = check_columns(self._engine, unfinished, _COLUMNS[kind])
             found = self._digest(kind, unfinished)
         except Unreadable:
             unfinished.unlink()
@@ -128,14 +145,13 @@ class Intake:
         self._reached(Point.WRITTEN)
         self._writer.publish(unfinished, target)
         self._reached(Point.FILED)
-        return found
+        return found, rows
 
     def _digest(self, kind: Kind, path: Path) -> Digest:
         match kind:
             case Kind.EXPOSURES:
                 return digest(self._engine, path, self._counts.thresholds())
             case Kind.OUTCOMES:
-                check_columns(self._engine, path, OUTCOMES)
                 return Digest()
 
     def _delete_orphans(self, kind: Kind, segment: Segment, cursor: int) -> None:

@@ -100,21 +100,23 @@ class Unreadable(Exception):
     """A file that is no segment of this kind."""
 
 
-def check_columns(engine: duckdb.DuckDBPyConnection, path: Path, expected: dict[str, str]) -> None:
-    """Raise `Unreadable` unless the file is Parquet with exactly these columns."""
+def check_columns(engine: duckdb.DuckDBPyConnection, path: Path, expected: dict[str, str]) -> int:
+    """Return how many rows a file has; raise `Unreadable` unless it is Parquet with exactly these columns."""
     try:
         described = engine.execute("DESCRIBE SELECT * FROM read_parquet($path)", {"path": [str(path)]})
         found = {name: kind for name, kind, *_ in described.fetchall()}
-        engine.execute("SELECT count(COLUMNS(*)) FROM read_parquet($path)", {"path": [str(path)]}).fetchall()
+        counted = engine.execute(
+            "SELECT count(*), count(COLUMNS(*)) FROM read_parquet($path)", {"path": [str(path)]}
+        ).fetchall()
     except duckdb.Error as error:
         raise Unreadable(str(error).splitlines()[0]) from None
     if found != expected:
         raise Unreadable(f"columns: must be {expected} (got {found})")
+    return int(counted[0][0])
 
 
 def digest(engine: duckdb.DuckDBPyConnection, path: Path, thresholds: Sequence[Threshold]) -> Digest:
-    """Return what a segment of exposures adds to the counts."""
-    check_columns(engine, path, EXPOSURES)
+    """Return what a segment of exposures, whose columns were checked, adds to the counts."""
     engine.execute(
         "CREATE OR REPLACE TEMP TABLE segment AS SELECT * FROM read_parquet($path)", {"path": [str(path)]}
     )

@@ -225,6 +225,10 @@ class Counts:
         """Return which records a run is known to lack, or may lack; empty while it lacks none."""
         return losses.lost_of(self._left_out.get(), self._known_id(run), since_us=since_us)
 
+    def lost_rows(self) -> Mapping[tuple[str, str], int]:
+        """Return how many rows each node lost of all runs, as far as that is known, by kind and node."""
+        return losses.rows_of(self._left_out.get())
+
     def feeds(self) -> tuple[Feed, ...]:
         """Return every source that holds a watermark, and how far it has come."""
         return tuple(

@@ -71,6 +71,17 @@ def lost_of(held: Mapping[int, Mapping[str, LeftOut]], run_id: int, *, since_us:
     return tuple(Loss(kind, node, rows[what], to_us[what]) for (_, kind, node), what in named)
 
 
+def rows_of(held: Mapping[int, Mapping[str, LeftOut]]) -> dict[tuple[str, str], int]:
+    """Return how many rows each node lost of all runs, by kind and node."""
+    rows: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for found in held.values():
+        for what, one in found.items():
+            if what.startswith(f"{RECORDS} "):
+                _, kind, node = what.split(" ", 2)
+                rows[kind, node] += one.rows
+    return dict(rows)
+
+
 def left_out(connection: Connection) -> dict[int, dict[str, LeftOut]]:
     """Return everything that runs' counts lack, by run and what."""
     found: dict[int, dict[str, LeftOut]] = {}

@@ -171,8 +171,10 @@ def _parts(
         spool = None if given.own is None else given.own.spool
         metrics = Metrics()
         loop = Loop(ledger, metrics.noting(reconciler.tick))
-        metrics.look_up(sources_of(database, ledger, fleet, counts, loop=loop.figures, spool=spool))
         intake = Intake(lake, counts, now_us=now_us, failing=loop.hurry, term=mandate.term)
+        metrics.look_up(
+            sources_of(database, ledger, fleet, counts, loop=loop.figures, intake=intake.figures, spool=spool)
+        )
         sight = partial(sight_of, sights, sources.all, given.patience)
         refuse = open_post(held, receivers, terms.post.public_url, database, given.refuse)
         desk = _desk(ledger, loop, fleet, refuse, sight)

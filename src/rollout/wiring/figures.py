@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from rollout.agent.spool import Spool
 from rollout.api.figures import FeedFigure, NodeFigure, ReceiverFigure, Sources
+from rollout.api.record_figures import SpoolFigure
 from rollout.controller.figures import Figures
 from rollout.fleet.fleet import Fleet
+from rollout.intake.figures import Taken
 from rollout.store.counts import Counts
 from rollout.store.database import Database
 from rollout.store.deliveries import Deliveries
@@ -23,6 +25,7 @@ def sources_of(  # noqa: PLR0913 (each is one thing that is looked at)
     counts: Counts,
     *,
     loop: Callable[[], Figures | None] = lambda: None,
+    intake: Callable[[], Iterable[Taken]] = tuple,
     spool: Spool | None = None,
 ) -> Sources:
     """Return where what is known of the parts of a control plane is looked up."""
@@ -31,9 +34,15 @@ def sources_of(  # noqa: PLR0913 (each is one thing that is looked at)
         nodes=partial(_nodes, fleet),
         feeds=partial(_feeds, counts),
         receivers=partial(_receivers, Deliveries(database)),
-        spool_is_writable=lambda: spool is None or not spool.is_spoiled,
+        intake=intake,
+        lost=counts.lost_rows,
+        spool=lambda: None if spool is None else _spool(spool),
         loop=loop,
     )
+
+
+def _spool(spool: Spool) -> SpoolFigure:
+    return SpoolFigure(not spool.is_spoiled, spool.nbytes, spool.waiting_bytes)
 
 
 def _nodes(fleet: Fleet) -> Iterator[NodeFigure]:
