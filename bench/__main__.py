@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,8 +18,7 @@ from bench import database, decisions, judge, lint, statistics, traffic
 from bench.evidence import costs as evidence
 from bench.fast import costs as fast
 from bench.fleet import fanout
-from bench.harm import runs as harm
-from bench.harm import table as harm_table
+from bench.harm import measuring as harm
 from bench.imports import costs as imports
 from bench.outcomes import costs as outcomes
 from bench.page import put
@@ -42,7 +40,7 @@ class Section:
     """Whether it is measured without being named."""
 
 
-def sections(plan: harm.Plan) -> Mapping[str, Section]:
+def sections(plans: Sequence[harm.Plan], drawing: Path | None = None) -> Mapping[str, Section]:
     """Return everything that can be measured, by its name."""
     return {
         "statistics": Section("some seconds", statistics.lines),
@@ -63,7 +61,9 @@ def sections(plan: harm.Plan) -> Mapping[str, Section]:
         "evidence": Section("five minutes", _evidence, is_quick=False),
         "scale": Section("four minutes", lambda: scale.lines(scale.table(scale.Plan())), is_quick=False),
         "harm": Section(
-            f"{plan.runs} runs, each about {plan.quiet_s + 11:.0f} s", partial(_harm, plan), is_quick=False
+            f"{sum(plan.runs for plan in plans)} runs, most about half a minute",
+            partial(harm.lines, plans, drawing),
+            is_quick=False,
         ),
     }
 
@@ -71,33 +71,28 @@ def sections(plan: harm.Plan) -> Mapping[str, Section]:
 def main() -> None:
     """Measure what is asked for, and show it."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    names = sections(harm.Plan(harm.RUNS, harm.QUIET_S))
+    names = sections(harm.plans())
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}; without any, all that are quick"
     )
     parser.add_argument("--write", action="store_true", help=f"put the tables into docs/{PAGE.name}")
-    parser.add_argument("--runs", type=int, default=harm.RUNS, help="of harm: how often")
+    parser.add_argument("--setting", choices=harm.NAMES, help="of harm: only this one")
+    parser.add_argument("--runs", type=int, help="of harm: how often, each setting")
     parser.add_argument("--quiet-s", type=float, default=harm.QUIET_S, help="of harm: quiet before each")
     options = parser.parse_args()
     if unknown := set(options.names) - set(names):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(names)}")
-    for name, section in sections(harm.Plan(options.runs, options.quiet_s)).items():
+    if options.write and options.setting is not None:
+        parser.error("--write needs every setting of harm")
+    plans = harm.plans(options.setting, options.runs, options.quiet_s)
+    drawing = PAGE.with_name("harm.svg") if options.write else None
+    for name, section in sections(plans, drawing).items():
         if name in options.names or (not options.names and section.is_quick):
             print(f"measuring {name} ({section.takes}) …", flush=True)
             text = "\n".join([_machine(), "", *section.lines()])
             print(f"{text}\n", flush=True)
             if options.write:
                 put(PAGE, name, text)
-
-
-def _harm(plan: harm.Plan) -> list[str]:
-    """Measure how long harm lasts, and show each run as it ends."""
-    found = []
-    with closing(harm.courses(plan)) as courses:
-        for number, course in enumerate(courses, start=1):
-            found.append(course)
-            print(harm_table.line(number, course), flush=True)
-    return harm_table.lines(plan, found)
 
 
 def _traffic() -> list[str]:

@@ -24,6 +24,12 @@ _CANDIDATE: Final = b"x-rollout-variant: candidate1\r\n"
 _ABSENT: Final = b"HTTP/1.1 404"
 
 
+def busyness() -> list[float]:
+    """Return how often each user comes, beside the others; the same in every run."""
+    chance = random.Random(SEED)  # noqa: S311 (traffic, no secret)
+    return [chance.lognormvariate(0.0, HEAVINESS) for _ in range(USERS)]
+
+
 @dataclass(slots=True)
 class Sent:
     """What one path's users met; times are seconds since the epoch."""
@@ -44,10 +50,10 @@ class Sent:
 class Load:
     """Sends from a thread of its own while it is a context; `turn_to` says where."""
 
-    def __init__(self, port: int, per_second: float) -> None:
+    def __init__(self, port: int, per_second: float, seed: int = 0) -> None:
         self._port, self._per_second = port, per_second
-        self._chance = random.Random(SEED)  # noqa: S311 (traffic, no secret)
-        self._busy = list(accumulate(self._chance.lognormvariate(0.0, HEAVINESS) for _ in range(USERS)))
+        self._chance = random.Random(SEED + seed)  # noqa: S311 (traffic, no secret)
+        self._busy = list(accumulate(busyness()))
         self._idle: deque[Talk] = deque()
         self._path, self._own, self._sent = "", frozenset[int](), Sent(0.0)
         self._stopping, self._opened = threading.Event(), threading.Event()

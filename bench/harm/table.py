@@ -1,18 +1,38 @@
-"""What is shown of the runs: a line for each as it ends, and a table of all of them."""
+"""What is shown of the runs: a line for each as it ends, and the tables of all settings."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
 
+import numpy as np
+
+from bench.harm.bounds import Bound, bounds_of
+from bench.harm.checkers import CHECKERS, Found, false_alarms
 from bench.harm.load import LATE_S
-from bench.harm.runs import PER_SECOND, Plan
+from bench.harm.past import WEEK_S
+from bench.harm.servers import QUIET_SHARE
+from bench.harm.settings import PER_SECOND, PIPELINE_GOAL_S, Plan, Setting
 from bench.harm.timing import Course, spread
-from rollout.stats.starts import EVERY_S
+from bench.rows import table
 
-GOAL_TOTAL_S = 3.0
-GOAL_PIPELINE_S = 2.0
-REACHED = 0.99
+REACHED: Final = 0.99
 """The share of the rate that must be answered, over all runs: the arrivals of one run vary by chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All runs of one setting."""
+
+    plan: Plan
+    courses: Sequence[Course]
+
+    @property
+    def setting(self) -> Setting:
+        """What was measured."""
+        return self.plan.setting
 
 
 def line(number: int, course: Course) -> str:
@@ -25,34 +45,116 @@ def line(number: int, course: Course) -> str:
     )
 
 
-def lines(plan: Plan, found: Sequence[Course]) -> list[str]:
-    """Return the table of all runs, under what was asked for and what was reached."""
-    rows = [
-        ("**from the first bad answer to the weight zero**", [one.total_s for one in found]),
-        ("evidence: until the errors so far pass the bar", [one.evidence_s for one in found]),
-        ("**pipeline: from there to the weight zero**", [one.pipeline_s for one in found]),
-        ("- logged, cut, and written into the lake", [one.filed_s - one.passed_s for one in found]),
-        ("- until the look that decides begins", [one.looked_s - one.filed_s for one in found]),
-        ("- judged, recorded, published, met by a request", [one.zero_s - one.looked_s for one in found]),
-    ]
-    counts = [
-        ("bad answers of the candidate", [float(one.bad) for one in found]),
-        ("failures that users met, in all of a run", [float(one.user_failures) for one in found]),
-    ]
-    quiet = f"{plan.quiet_s:g} to {plan.quiet_s + EVERY_S:g} s"
+def lines(found: Sequence[Measured]) -> list[str]:
+    """Return all tables, under what was asked for and what was reached."""
     return [
-        f"{len(found)} runs, each quiet for {quiet} first. {_goals(found)}",
-        *_reached(found),
+        *_goals(found),
+        *_reached([course for one in found for course in one.courses]),
         "",
-        "| | median | 90 % | largest |",
-        "|---|---:|---:|---:|",
-        *(_row(name, values, "{:.2f} s") for name, values in rows),
-        *(_row(name, values, "{:.0f}") for name, values in counts),
+        *_whole(found),
+        "",
+        *_parts(found),
+        "",
+        *_checkers(found),
     ]
 
 
-def _row(name: str, values: list[float], form: str) -> str:
-    return f"| {name} | " + " | ".join(form.format(value) for value in spread(values)) + " |"
+def _whole(found: Sequence[Measured]) -> list[str]:
+    heads = (
+        "errors 1 % → 20 % at",
+        "runs",
+        "first bad answer → weight zero, median",
+        "worst",
+        "bad answers, median",
+        "worst",
+        "Wald's bound",
+        "at its start's bar",
+    )
+    rows = []
+    for one in found:
+        total = spread([course.total_s for course in one.courses])
+        bad = spread([float(course.bad) for course in one.courses])
+        rows.append(
+            (
+                one.setting.told,
+                f"{len(one.courses)}",
+                f"**{total[0]:.2f} s**",
+                f"{total[2]:.2f} s",
+                f"{bad[0]:.0f}",
+                f"{bad[2]:.0f}",
+                *map(_bound, bounds_of(one.setting)),
+            )
+        )
+    return table(heads, rows)
+
+
+def _bound(bound: Bound) -> str:
+    return f"{bound.requests:.0f} requests, {bound.seconds:.2f} s"
+
+
+def _parts(found: Sequence[Measured]) -> list[str]:
+    heads = ("median (90 %, largest)", *(one.setting.told for one in found))
+    parts: dict[str, Callable[[Course], float]] = {
+        "evidence: until the errors so far pass the bar": lambda one: one.evidence_s,
+        "**pipeline: from there to the weight zero**": lambda one: one.pipeline_s,
+        "- logged, cut, and written into the lake": lambda one: one.filed_s - one.passed_s,
+        "- until the look that decides begins": lambda one: one.looked_s - one.filed_s,
+        "- judged, recorded, published, met by a request": lambda one: one.zero_s - one.looked_s,
+    }
+    return table(
+        heads,
+        [
+            (name, *(_spread([part(one) for one in each.courses]) for each in found))
+            for name, part in parts.items()
+        ],
+    )
+
+
+def _spread(values: list[float]) -> str:
+    median, most, largest = spread(values)
+    return f"{median:.2f} s ({most:.2f}, {largest:.2f})"
+
+
+def _checkers(found: Sequence[Measured]) -> list[str]:
+    """Return what threshold checkers would have done with the same answers, and in a quiet week."""
+    steps = sorted({one.setting.weight for one in found}, reverse=True)
+    heads = (
+        "median (worst), of the same runs",
+        *(
+            f"{head} at {weight:.0%}"
+            for weight in steps
+            for head in ("until zero", "bad answers", "false alarms in a quiet week")
+        ),
+    )
+    rows = [("**this program**", *(cell for weight in steps for cell in _ours(found, weight)))]
+    for checker in CHECKERS:
+        cells = [checker.name]
+        for weight in steps:
+            every = [one for course in _at(found, weight) for one in course.by_checkers[checker.name]]
+            alarms = false_alarms(
+                checker, per_second=PER_SECOND * weight, bad_share=QUIET_SHARE, lasts_s=WEEK_S
+            )
+            cells += [*_ends(every), f"{alarms:,}"]
+        rows.append(tuple(cells))
+    return table(heads, rows)
+
+
+def _ours(found: Sequence[Measured], weight: float) -> tuple[str, str, str]:
+    courses = _at(found, weight)
+    every = [Found(course.total_s, course.bad) for course in courses]
+    return (*_ends(every), f"0 in {len(courses)} runs")
+
+
+def _at(found: Sequence[Measured], weight: float) -> list[Course]:
+    return [course for one in found if math.isclose(one.setting.weight, weight) for course in one.courses]
+
+
+def _ends(every: Sequence[Found]) -> tuple[str, str]:
+    after_s, bad = [one.after_s for one in every], [one.bad for one in every]
+    return (
+        f"{np.median(after_s):.1f} s ({max(after_s):.1f})",
+        f"{np.median(bad):,.0f} ({max(bad):,})",
+    )
 
 
 def _reached(found: Sequence[Course]) -> tuple[str, str]:
@@ -67,10 +169,22 @@ def _reached(found: Sequence[Course]) -> tuple[str, str]:
     )
 
 
-def _goals(found: Sequence[Course]) -> str:
-    total_s, pipeline_s = (
-        spread(values)[0] for values in ([one.total_s for one in found], [one.pipeline_s for one in found])
-    )
-    is_met = total_s <= GOAL_TOTAL_S and pipeline_s <= GOAL_PIPELINE_S
-    goal = f"medians of at most {GOAL_TOTAL_S:g} s in all and {GOAL_PIPELINE_S:g} s in the pipeline"
-    return f"The goal, {goal}, is {'met' if is_met else '**missed**'}."
+def _goals(found: Sequence[Measured]) -> list[str]:
+    """Say of every goal whether it is met."""
+    said = []
+    for one in found:
+        total_s, pipeline_s = (
+            spread(values)[0]
+            for values in (
+                [course.total_s for course in one.courses],
+                [course.pipeline_s for course in one.courses],
+            )
+        )
+        goals = [] if one.setting.goal_s is None else [("in all", total_s, one.setting.goal_s)]
+        goals.append(("in the pipeline", pipeline_s, PIPELINE_GOAL_S))
+        words = ", ".join(
+            f"at most {goal:g} s {what} {'met' if value <= goal else '**missed**'}"
+            for what, value, goal in goals
+        )
+        said.append(f"Goals at {one.setting.told} (medians): {words}.")
+    return said

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.harm.checkers import Found
+from rollout.domain.metric import MetricType
+from rollout.domain.policy import WHOLE_BP, Policy
 from rollout.stats import bars, events, starts
 from rollout.stats.arrays import BoolArray, IntArray
 
@@ -34,12 +38,12 @@ class HarmTest:
     bar: float
 
     @classmethod
-    def of(
-        cls, *, started_us: int, weight: float, margin: float, wrong_rollback: float, metrics: int
-    ) -> HarmTest:
-        """Return the test of one candidate whose metrics share the risk alike."""
-        bar = float(bars.stop_bar(wrong_rollback, share=1.0 / metrics))
-        return cls(started_us, float(events.share_among_baseline(weight)), margin, bar)
+    def of(cls, policy: Policy, started_us: int) -> HarmTest:
+        """Return the test of a policy's one candidate whose metrics share the risk alike."""
+        bar = float(bars.stop_bar(policy.risk.wrong_rollback, share=1.0 / len(policy.metrics)))
+        margin = next(one.margin or 0.0 for one in policy.metrics if one.type is MetricType.ERROR_RATE)
+        share = float(events.share_among_baseline(policy.steps[0].weight_bp / WHOLE_BP))
+        return cls(started_us, share, margin, bar)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class Course:
     requests_per_s: float
     late_share: float
     user_failures: int
+    by_checkers: Mapping[str, Sequence[Found]] = field(default_factory=dict)
+    """When threshold checkers would have come to the same end, by their names."""
 
     @property
     def total_s(self) -> float:
@@ -81,7 +87,8 @@ class Course:
 def passed_at(errors: Errors, test: HarmTest, *, since_us: int) -> int | None:
     """Return the place of the first error, over at a time or later, with which the errors pass the bar."""
     previous = previous_us(errors)
-    for last in np.flatnonzero(errors.over_us >= since_us):
+    # Only an error of the candidate's can speak against it.
+    for last in np.flatnonzero((errors.over_us >= since_us) & errors.is_candidate):
         known = slice(0, int(last) + 1)
         now_us = int(errors.over_us[last])
         alive = starts.live_starts(

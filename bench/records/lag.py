@@ -16,7 +16,7 @@ from bench.harm import house as houses
 from bench.harm import servers as models
 from bench.harm.house import House
 from bench.harm.load import Load
-from bench.harm.runs import policy_text
+from bench.harm.settings import SETTINGS, policy_text
 from bench.processor import used_s
 from rollout.client.connection import Connection
 from rollout.client.control_plane import ControlPlane
@@ -63,7 +63,8 @@ def measured(plan: Plan) -> Lag:
         load = held.enter_context(Load(house.proxy_port, plan.per_second))
         url = f"http://127.0.0.1:{house.control_port}"
         control = held.enter_context(ControlPlane(Connection(url, token=house.token)))
-        text = policy_text(NAME, servers).encode()
+        urls = {"baseline": servers.baseline_url, "candidate": servers.candidate_url}
+        text = policy_text(NAME, SETTINGS[0], **urls).encode()
         control.start(text, file=NAME)
         if house.acknowledged_s(NAME, 1, within_s=LIVE_WITHIN_S) is None:
             raise SystemExit("bench: its policy does not become live")

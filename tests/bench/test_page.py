@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import PAGE, sections
-from bench.harm.runs import Plan
+from bench.harm.measuring import plans
 from bench.page import put
 
 MARKED = "before\n<!-- a measured: begin -->\nold\n<!-- a measured: end -->\nafter\n"
@@ -34,4 +34,4 @@ def test_a_page_without_one_place_is_left_alone(text: str, tmp_path: Path) -> No
 
 def test_the_page_has_a_place_for_every_benchmark_and_no_other() -> None:
     marks = re.findall(r"<!-- (\w+) measured: begin -->", PAGE.read_text(encoding="utf-8"))
-    assert sorted(marks) == sorted(sections(Plan(1, 1.0)))
+    assert sorted(marks) == sorted(sections(plans()))
