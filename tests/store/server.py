@@ -32,6 +32,12 @@ _SMALL: Final = {
 }
 
 
+_ACTIVITY: Final = (
+    "SELECT pid, state, wait_event_type, wait_event, pg_blocking_pids(pid), now() - xact_start, "
+    "now() - state_change, left(query, 200) FROM pg_stat_activity WHERE datname IS NOT NULL ORDER BY pid"
+)
+
+
 @dataclass
 class Server:
     """One server, which can be stopped and started again."""
@@ -142,6 +148,11 @@ class Server:
             sql.SQL("SELECT count(*) FROM pg_stat_activity WHERE datname = {}").format(sql.Literal(name))
         )
         return int(str(found))
+
+    def activity(self) -> list[str]:
+        """Return what each connection does, since when, and whom it waits for."""
+        with psycopg.connect(dbname="postgres", user="postgres", host=str(self.folder)) as connection:
+            return [" | ".join(map(str, row)) for row in connection.execute(_ACTIVITY)]
 
     def _do(self, asked: sql.SQL | sql.Composed) -> object:
         with psycopg.connect(

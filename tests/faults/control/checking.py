@@ -18,7 +18,7 @@ from tests.faults.control.records import Kept, KeptDecision, KeptRun, Line
 from tests.faults.control.watching import Claim, Heard, Seen, Watched
 
 TOGETHER_US: Final = 1_000_000
-"""Within less than this nobody loses the lead and wins it again: standbys ask once a second."""
+"""Nobody loses the lead and wins it again sooner: standbys ask once a second."""
 PROMOTE, ROLLBACK = "promote", "rollback"
 _ENDS: Final = {
     Reason.PROMOTION_DONE.name: PROMOTE,
@@ -51,6 +51,7 @@ class Vow(StrEnum):
     OLDER_TERM = "a node followed a control plane that led no longer"
     TWO_LEAD = "two control planes led at once"
     STUCK = "a run did not come to its end, although nothing was wrong any more"
+    LATE = "nobody led again in time"
     OLDER_STATE = "an older state was told than before"
 
 

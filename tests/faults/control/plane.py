@@ -11,6 +11,8 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
+import psycopg
+
 from rollout.client.connection import Connection, Patience
 from rollout.client.control_plane import ControlPlane
 from rollout.domain.assignment import CONTROL
@@ -163,7 +165,10 @@ class Plane:
             found[:] = [one for one in self.controls if one is not other_than and one.leads()]
             return bool(found)
 
-        await_true("somebody leads", is_led)
+        try:
+            await_true("somebody leads", is_led)
+        except TimeoutError as error:
+            raise TimeoutError("\n".join([str(error), *self.activity()])) from None
         return found[0]
 
     def standby(self, leader: Control) -> Control:
@@ -178,6 +183,19 @@ class Plane:
         for edge in self.edges:
             await_true("users are answered", lambda edge=edge: edge.answers(f"/{NAME}", probe))  # type: ignore[misc]
         return now_us()
+
+    def mend(self) -> None:
+        """Begin again whatever a fault that failed half-way has left dead."""
+        for one in self.controls:
+            if not one.program.is_running:
+                one.program.begin()
+
+    def activity(self) -> list[str]:
+        """Return what every connection of the database does, for whoever wants to know who waits for whom."""
+        try:
+            return [] if self.server is None else self.server.activity()
+        except psycopg.Error as error:
+            return [str(error)]
 
     def end(self) -> list[str]:
         """End all; return what is wrong with an end, and every process that is still there."""

@@ -14,7 +14,7 @@ from typing import Final
 from tests.e2e.crowd import now_us
 from tests.e2e.memory import Memory
 from tests.faults.checking import Broken, Checker, Promise, Verdict
-from tests.faults.control.checking import check
+from tests.faults.control.checking import Vow, check
 from tests.faults.control.course import Decided, of_round
 from tests.faults.control.faults import Fault
 from tests.faults.control.moving import check_moving
@@ -58,6 +58,7 @@ class Rounds:
         self._plane, self._faults, self._chance, self._kept = plane, faults, chance, kept
         self._told, self._watched = Told(), Watched()
         self._records = Records(plane.database, plane.texts.effects)
+        self._late = list[Broken]()
         self._past: tuple[Checker, Memory, str] | None = None
         self.courses = {name: Decided() for name in faults}
         self.number = 0
@@ -81,6 +82,8 @@ class Rounds:
         memories = self._lived(self._chance.sample(due, len(due)), struck)
         ended_us = now_us()
         verdict, kept = self._settled(memories)
+        verdict.broken += self._late
+        self._late.clear()
         found = of_round(
             *(struck, memories.whole, verdict, self._told, kept, self._watched.claims, began_us, ended_us)
         )
@@ -135,10 +138,16 @@ class Rounds:
         }
 
     def _strike(self, name: str) -> Struck:
-        fault, began_us = self._faults[name], now_us()
-        with fault.strike(self._plane, self._chance) as found:
-            time.sleep(self._chance.uniform(*fault.dwell_s))
-        return Struck(name, Window(began_us, self._plane.await_back()), found.met)
+        fault, began_us, met = self._faults[name], now_us(), 1
+        try:
+            with fault.strike(self._plane, self._chance) as found:
+                time.sleep(self._chance.uniform(*fault.dwell_s))
+            met = found.met or 0
+            self._plane.await_back()
+        except TimeoutError as error:
+            self._late.append(Broken(Vow.LATE, f"{name}: {error}", now_us()))
+            self._plane.mend()
+        return Struck(name, Window(began_us, self._plane.await_back()), met)
 
     def _settled(self, memories: Memories) -> tuple[Verdict, Kept]:
         """Look until nothing is missing any more, or it was waited for long enough."""
