@@ -9,12 +9,17 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from tests.faults.control.course import Decided
 from tests.faults.control.faults import HOUSES, PLANES, Fault
 from tests.faults.control.opening import opened
+from tests.faults.control.page import lines
 from tests.faults.control.rounds import Rounds
 from tests.faults.page import Run
+
+SHOWN_EVERY: Final = 5
+"""Figures are printed after so many rounds: a long course may be cut off."""
 
 
 @dataclass(slots=True)
@@ -53,5 +58,7 @@ def _live(faults: Mapping[str, Fault], run: Run, kept: Path | None, leaving: thr
             rounds.live()
             seconds, what = time.monotonic() - began_s, "of a house" if is_house else "of two control planes"
             print(f"round {number} {what}: {seconds:.0f} s, {rounds.broken} broken", flush=True)
+            if number % SHOWN_EVERY == 0:
+                print("\n".join(lines(rounds.courses, Run(number, run.seed), rounds.recomputed)), flush=True)
         rounds.end()
     return rounds
