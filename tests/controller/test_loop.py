@@ -12,8 +12,9 @@ from itertools import pairwise
 
 import pytest
 
+from rollout.controller.due import HEAD_START_S, rank_s
 from rollout.controller.figures import BOUNDS_S
-from rollout.controller.loop import HEAD_START_S, YOUNG_AT_ONCE, YOUNG_S, Clock, Loop, rank_s
+from rollout.controller.loop import YOUNG_AT_ONCE, YOUNG_S, Clock, Loop
 from rollout.controller.pace import Pace
 from rollout.controller.reconcile import Tick
 from rollout.controller.workers import Threads

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from rollout.controller.due import Due, Queue
 from rollout.controller.figures import Counted, Figures
 from rollout.controller.pace import Pace
 from rollout.controller.reconcile import Tick
@@ -19,11 +20,6 @@ from rollout.errors import RolloutError
 from rollout.ports import Ledger, Standing, Unread
 
 FINISH_WITHIN_S: Final = 10.0
-HEAD_START_S: Final = 5.0
-"""By how much a look at a run goes before others when evidence against it, or a person's change, has come.
-
-No more: many such runs would else keep the rest from ever being looked at.
-"""
 YOUNG_AT_ONCE: Final = 4
 YOUNG_S: Final = 0.25
 """So many looks that have only just begun go on at once: more would share one processor and all be late. One
@@ -37,28 +33,6 @@ class Clock:
 
     steady_s: Callable[[], float] = time.monotonic
     now_us: Callable[[], int] = lambda: time.time_ns() // 1_000
-
-
-@dataclass(slots=True)
-class _Due:
-    """When a run is next looked at, and what is known of its last look."""
-
-    at_s: float
-    version: int
-    name: str
-    soonest_s: float = 0.0
-    """When new evidence may bring the next look forward to."""
-    failures: int = 0
-    is_busy: bool = False
-    is_urgent: bool = False
-    """Whether evidence came while the present look was under way."""
-    said: str = ""
-    began_s: float = 0.0
-    """When the present look began."""
-    refused_s: float | None = None
-    """Since when it has been due and found no room."""
-    is_hurried: bool = False
-    """Whether evidence against it, or what somebody recorded, waits to be looked at."""
 
 
 class Loop:
@@ -78,7 +52,7 @@ class Loop:
         self._pace, self._clock, self._chance = pace, clock, chance
         self._workers = Threads() if workers is None else workers
         self._turn = threading.Lock()
-        self._queue: dict[str, _Due] = {}
+        self._queue = Queue()
         self._discover_at_s = clock.steady_s()
         self._unread = 0
         self._counted = Counted()
@@ -106,22 +80,25 @@ class Loop:
     def hurry(self, names: Collection[str]) -> None:
         """Look at these policies' runs as soon as their pace allows: evidence against them has just come."""
         with self._turn:
-            for one in self._queue.values():
-                if one.name in names:
-                    one.is_urgent, one.is_hurried = one.is_busy, not one.is_busy
-                    one.at_s = min(one.at_s, one.soonest_s)
+            for uid, one in self._queue.runs.items():
+                if one.name not in names:
+                    continue
+                one.is_urgent, one.is_hurried = one.is_busy, not one.is_busy
+                one.at_s = min(one.at_s, one.soonest_s)
+                if not one.is_busy:
+                    self._queue.put(uid)
         self._changed.set()
 
     def figures(self) -> Figures:
         """Return how the loop fares; asking takes nothing from it."""
         with self._turn:
             now_s = self._clock.steady_s()
-            runs = self._queue.values()
-            due_s = [now_s - _due_since_s(one) for one in runs if not one.is_busy]
+            runs = self._queue.runs.values()
+            due_s = [now_s - one.since_s for one in runs if not one.is_busy]
             return self._counted.figures(
                 [now_s - one.began_s for one in runs if one.is_busy],
                 [seconds for seconds in due_s if seconds >= 0],
-                runs=len(self._queue),
+                runs=len(runs),
                 ledger_failures=self._unread,
             )
 
@@ -129,24 +106,22 @@ class Loop:
         """Begin every tick that is due, and return how many seconds to wait for the next."""
         if self._clock.steady_s() >= self._discover_at_s:
             self._discover()
-        now_s = self._clock.steady_s()
-        with self._turn:
-            due = sorted(
-                (rank_s(one.at_s, is_hurried=one.is_hurried), uid)
-                for uid, one in self._queue.items()
-                if one.at_s <= now_s and not one.is_busy
-            )
-            young = sum(one.is_busy and now_s - one.began_s < YOUNG_S for one in self._queue.values())
-        for _, uid in due:
-            if self._stopping.is_set():
+        begun = set[str]()
+        while not self._stopping.is_set():
+            now_s = self._clock.steady_s()
+            with self._turn:
+                uid, young = self._queue.first(now_s), self._queue.young(now_s - YOUNG_S)
+            if uid is None:
                 break
             if young >= YOUNG_AT_ONCE:
                 return YOUNG_S  # or until one of them has ended
+            if uid in begun:
+                return 0.0  # due again already: first see what else there is to do
             self._begin(uid)
-            young += self._queue[uid].is_busy
+            begun.add(uid)
         with self._turn:
-            waiting = [one.at_s for one in self._queue.values() if not one.is_busy]
-        return max(min([self._discover_at_s, *waiting]) - self._clock.steady_s(), 0.0)
+            next_s = self._queue.next_s()
+        return max(min(self._discover_at_s, next_s) - self._clock.steady_s(), 0.0)
 
     def _discover(self) -> None:
         """Read which runs there are; those that somebody changed are due at once."""
@@ -163,14 +138,18 @@ class Loop:
         self._name_unreadable([one for one in found if isinstance(one, Unread)])
         with self._turn:
             served = {one.experiment.uid: one for one in found if isinstance(one, Standing)}
-            for uid in [uid for uid, one in self._queue.items() if uid not in served and not one.is_busy]:
-                del self._queue[uid]
+            queue = self._queue
+            for uid in [uid for uid, one in queue.runs.items() if uid not in served and not one.is_busy]:
+                queue.drop(uid)
             for uid, run in served.items():
-                known = self._queue.get(uid)
+                known = queue.runs.get(uid)
                 if known is None:
-                    self._queue[uid] = _Due(now_s, run.version, run.experiment.policy.name)
+                    queue.runs[uid] = Due(now_s, run.version, run.experiment.policy.name)
                 elif known.version != run.version and not known.is_busy:
                     known.version, known.at_s, known.is_hurried = run.version, now_s, True
+                else:
+                    continue
+                queue.put(uid)
 
     def _name_unreadable(self, runs: Sequence[Unread]) -> None:
         """Log, once for each, the runs that nobody looks at because they cannot be read."""
@@ -181,8 +160,8 @@ class Loop:
 
     def _begin(self, uid: str) -> None:
         with self._turn:
-            one, now_s = self._queue[uid], self._clock.steady_s()
-            due_s, one.began_s = _due_since_s(one), now_s
+            one, now_s = self._queue.take(uid), self._clock.steady_s()
+            due_s, one.began_s = one.since_s, now_s
             one.is_busy, one.is_urgent, one.is_hurried = True, False, False
         if self._workers.begin(f"tick-{uid}", lambda: self._carry_out(uid)):
             with self._turn:
@@ -191,6 +170,7 @@ class Loop:
         with self._turn:
             self._counted.refused += 1
             one.is_busy, one.refused_s, one.at_s = False, due_s, now_s + self._pace.interval_s
+            self._queue.put(uid)
 
     def _carry_out(self, uid: str) -> None:
         """Tick one run, and put it back into the queue whatever came of it."""
@@ -202,7 +182,7 @@ class Loop:
         except Exception as error:  # noqa: BLE001 (one run's defect is not the others')
             problems = (error,)
         with self._turn:
-            one = self._queue[uid]
+            one = self._queue.runs[uid]
             one.is_busy, one.refused_s = False, None
             one.failures = one.failures + 1 if problems else 0
             pause_s = self._pause_s(tick, one.failures)
@@ -214,6 +194,7 @@ class Loop:
                 one.at_s, one.is_hurried = one.soonest_s, True
             if tick is not None:
                 one.version = tick.version
+            self._queue.put(uid)
             text = "\n".join(f"{type(problem).__name__}: {problem}" for problem in problems)
             is_new, one.said = text != one.said, text
         if is_new:
@@ -224,16 +205,6 @@ class Loop:
         if tick is not None:
             return self._pace.after(tick, failures)
         return self._pace.after_failures(failures) if failures else self._pace.interval_s
-
-
-def _due_since_s(one: _Due) -> float:
-    """Return since when a run has been due: being put off because no worker is free does not count anew."""
-    return one.at_s if one.refused_s is None else one.refused_s
-
-
-def rank_s(due_s: float, *, is_hurried: bool) -> float:
-    """Return by what looks that are due are ordered: the least begins first."""
-    return due_s - HEAD_START_S if is_hurried else due_s
 
 
 def _say(uid: str, problems: tuple[Exception, ...]) -> None:
