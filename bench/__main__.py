@@ -59,7 +59,7 @@ def sections(plans: Sequence[harm.Plan], drawing: Path | None = None) -> Mapping
         "fleet": Section("half a minute", lambda: fanout.lines(fanout.table(fanout.Plan()))),
         "lag": Section("half a minute", lambda: lag.lines(lag.measured(lag.Plan()))),
         "evidence": Section("five minutes", _evidence, is_quick=False),
-        "scale": Section("four minutes", lambda: scale.lines(scale.table(scale.Plan())), is_quick=False),
+        "scale": Section("seven minutes", lambda: scale.lines(scale.table(scale.Plan())), is_quick=False),
         "harm": Section(
             f"{sum(plan.runs for plan in plans)} runs, most about half a minute",
             partial(harm.lines, plans, drawing),

@@ -7,13 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from bench.fast.workload import BEGIN_US, HOUR_S, SECOND_US, World
+from bench.fast.workload import BEGIN_US, HOUR_S, SECOND_US, SHARES, World
 from rollout.api.access import bearer
 from rollout.api.app import create_app
 from rollout.api.desk import Desk, Tools
@@ -24,7 +24,9 @@ from rollout.controller.loop import Clock, Loop
 from rollout.controller.reconcile import Reconciler, Tick
 from rollout.controller.reconcile import World as Reached
 from rollout.controller.sights import Sights
+from rollout.domain.experiment import ENDED
 from rollout.domain.metric import MetricType
+from rollout.domain.policy import WHOLE_BP, Hold, Step
 from rollout.envoy.bootstrap import Address
 from rollout.fleet.fleet import Fleet
 from rollout.intake.evidence import RecordedEvidence
@@ -40,15 +42,30 @@ from rollout.wiring.parts import run, serve
 
 TOKEN: Final = "a token of a benchmark only"  # noqa: S105 (no secret: the house is gone with the run)
 NODE: Final = "node"
+LONG_S: Final = 48 * 3_600.0
 ENDS_WITHIN_S: Final = 15.0
 _LOG: Final = "0123456789abcdef" * 2
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One tick: whose, when it ended, and how long it took."""
+
+    uid: str
+    ended_s: float
+    took_s: float
+
+
 @dataclass(slots=True)
 class Looks:
-    """How many seconds every tick took that was carried out."""
+    """Every tick that was carried out, and whether what is measured still goes on."""
 
-    took_s: list[float]
+    ledger: SqlLedger
+    ticks: list[Seen] = field(default_factory=list)
+
+    def under_way(self) -> int:
+        """Return how many runs are not over."""
+        return sum(one.experiment.phase not in ENDED for one in self.ledger.runs())
 
     def around(self, tick: Callable[[str, int], Tick | None]) -> Callable[[str, int], Tick | None]:
         """Return the tick, timed."""
@@ -58,7 +75,8 @@ class Looks:
             try:
                 return tick(uid, now_us)
             finally:
-                self.took_s.append(time.monotonic() - began_s)
+                ended_s = time.monotonic()
+                self.ticks.append(Seen(uid, ended_s, ended_s - began_s))
 
         return timed
 
@@ -84,7 +102,7 @@ def running(world: World, port: int) -> Iterator[Looks]:
         held.callback(evidence.finish, ENDS_WITHIN_S)
         jobs, sights = LocalCommands(folder / "jobs", working_folder=folder), Sights()
         reconciler = Reconciler(Reached(ledger, evidence, fleet, jobs), sights=sights)
-        looks = Looks([])
+        looks = Looks(ledger)
         loop = Loop(ledger, looks.around(reconciler.tick), clock=Clock(now_us=now_us))
         tools = Tools(
             read=read_bytes,
@@ -106,10 +124,27 @@ def running(world: World, port: int) -> Iterator[Looks]:
 
 
 def _begun(world: World, number: int, ledger: SqlLedger, counts: Counts) -> int:
-    """Start one experiment, and return the identity of its limit."""
-    experiment = world.experiment(number)
-    ledger.start(experiment.policy, BEGIN_US - HOUR_S * SECOND_US)
-    metric = next(one for one in experiment.policy.metrics if one.type is MetricType.LATENCY)
+    """Start one experiment that nothing decides while it is measured, and return its limit's identity.
+
+    Two of a hundred requests are slow or failed, in all arms alike: the limit allows ten. No window closes,
+    as no unit is in the lake, and the step is long.
+    """
+    policy = world.policy(number)
+    metrics = tuple(
+        replace(one, window_s=LONG_S, quantile=0.9 if one.type is MetricType.LATENCY else None)
+        for one in policy.metrics
+    )
+    steps = (Step(round(SHARES[1] * WHOLE_BP), Hold(for_s=LONG_S)),)
+    policy = replace(
+        policy,
+        metrics=metrics,
+        steps=steps,
+        resilience=replace(policy.resilience, falls_back=False),
+        # It began an hour ago, and is first looked at now.
+        decide=replace(policy.decide, no_data_hold_s=LONG_S),
+    )
+    ledger.start(policy, BEGIN_US - HOUR_S * SECOND_US)
+    metric = next(one for one in metrics if one.type is MetricType.LATENCY)
     share = 1.0 - (metric.quantile or 0.0)
     return counts.register(world.run(number), metric.name, limit_us=metric.max_us or 0, share=share).identity
 
