@@ -71,7 +71,7 @@ chaos: setup ## Break everything a hundred times, in about two hours (ARGS="--co
 	@$(PY) -m tests.faults --times 100 $(ARGS)
 
 security: setup ## Send many more generated requests to every route of the API, in about ten minutes
-	@SECURITY_EXAMPLES=$${EXAMPLES:-150} $(PY) -m pytest -n 0 tests/security/test_api.py tests/security/test_roles.py $(ARGS)
+	@SECURITY_EXAMPLES=$${EXAMPLES:-150} $(PY) -m pytest -n 0 -rP tests/security/test_api.py tests/security/test_roles.py $(ARGS)
 
 fuzz: setup ## Lint 100,000 mutated policies: no crash, no hang, only clear sentences (ARGS="--first 7": others)
 	@$(PY) -m tests.policyfile.fuzz $(ARGS)

@@ -3,10 +3,11 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests import warm
+from tests.leaks import refuse
 
 ROOT = Path(__file__).parent.parent
 LIMIT_S = 60
@@ -28,6 +29,14 @@ def run(
     Python's own start and imports are shared between runs where that makes no difference; a `program` is
     always started from nothing.
     """
+    ended = _run(arguments, home, program, changes)
+    refuse("standard error of " + " ".join(("rollout", *arguments[:2])), ended.stderr)
+    return ended
+
+
+def _run(
+    arguments: Sequence[str], home: Path, program: Sequence[str] | None, changes: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
     if program is None and warm.fits(changes):
         return warm.run(arguments, environment(home, **changes), home, within_s=LIMIT_S)
     return subprocess.run(

@@ -22,6 +22,7 @@ from rollout.client.nodes import NodeAnswer, NodesAnswer
 from tests.command import ROOT, environment
 from tests.e2e.models import free_port, model
 from tests.e2e.test_up import UNSET, house
+from tests.leaks import refuse
 
 WITHIN_S = 60.0
 
@@ -80,7 +81,7 @@ def proxy(
             for _ in range(2):  # the second one hurries
                 process.send_signal(signal.SIGTERM)
                 time.sleep(0.2)
-            process.communicate(timeout=WITHIN_S)
+            refuse("the log of rollout proxy", process.communicate(timeout=WITHIN_S)[1])
 
 
 def until(holds: Callable[[], bool], within_s: float = WITHIN_S) -> bool:

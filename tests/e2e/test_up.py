@@ -18,6 +18,7 @@ import pytest
 
 from tests.command import environment
 from tests.e2e.models import free_port, model
+from tests.leaks import refuse
 
 WITHIN_S = 60.0
 UNSET: Final[Mapping[str, str]] = MappingProxyType({})
@@ -42,7 +43,7 @@ def house(
             yield process
         finally:
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=WITHIN_S)
+            refuse("the log of rollout up", process.communicate(timeout=WITHIN_S)[1])
 
 
 def policy(baseline: str, candidate: str) -> str:

@@ -23,6 +23,7 @@ from rollout.prometheus.server import Server
 from rollout.wiring.house import refuse_unservable
 from tests.command import environment
 from tests.e2e.models import free_port, model
+from tests.leaks import refuse
 from tests.prometheus.real import running
 from tests.prometheus.test_page import POLICY
 
@@ -122,7 +123,7 @@ class Command:
                 yield
             finally:
                 process.terminate()
-                process.communicate(timeout=WITHIN_S)
+                refuse("the log of rollout up", process.communicate(timeout=WITHIN_S)[1])
 
 
 def gpu(status: dict[str, Any]) -> tuple[str, float | None]:

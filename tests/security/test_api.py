@@ -102,6 +102,7 @@ def test_no_generated_request_finds_a_defect(there: Whole, monkeypatch: pytest.M
         if operation.body or operation.query or operation.headers:
             sent += attack(there, operation, GenerationMode.NEGATIVE)
     assert sent > len(RULES)
+    print(f"{sent:,} generated requests to {len(RULES)} routes")  # noqa: T201 (`make security` shows it)
 
 
 def test_no_name_climbs_out_of_its_place(there: Whole) -> None:
