@@ -197,11 +197,10 @@ def _words(told: Told, kept: Kept) -> Iterator[Broken]:
     answered = Counter(one.why for one in kept.decisions if one.why is not None)
     for word in told.words:
         lines, answers = asked[word.why], answered[word.why]
+        what = f"{word.why}: {lines} lines in the audit, {answers} decisions"
         if word.is_acknowledged and not (lines and answers):
-            what = f"{word.why}: {lines} lines in the audit, {answers} decisions"
             yield Broken(Vow.WISH_LOST, what, word.at_us)
         if max(lines, answers) > 1 or answers > lines:
-            what = f"{word.why}: {lines} lines in the audit, {answers} decisions"
             yield Broken(Vow.WISH_DOUBLED, what, word.at_us)
     known = {word.why for word in told.words}
     for why in answered.keys() - known:
