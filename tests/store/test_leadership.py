@@ -9,10 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+from typing import cast
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -247,6 +250,45 @@ def test_a_transaction_under_way_ends_before_another_leads(postgres: tuple[Serve
         assert connection.execute(text("SELECT count(*) FROM run")).scalar_one() == 1
     for database in (one, other):
         database.close()
+
+
+def test_a_leader_paused_within_a_batch_of_statements_holds_nobody_up(postgres: tuple[Server, str]) -> None:
+    """The server is told the rest of a batch later, and none of its own bounds counts until then."""
+    made, name = postgres
+    limits = Limits(idle_s=0.4, statement_s=0.5, lock_s=0.3)
+    one, other = (Database.writer(made.address(name), limits=limits) for _ in range(2))
+    lease = led(Leadership(one, holder="a", lease_s=0.2).stand())
+    leadership = Leadership(other, holder="b", lease_s=PATIENCE_S)
+    found: list[Lease] = []
+
+    def pause() -> None:
+        with lease.database.write() as connection:
+            driver = cast("psycopg.Connection[object]", connection.connection.dbapi_connection)
+            driver.pgconn.enter_pipeline_mode()
+            driver.pgconn.send_query_params(b"INSERT INTO run (experiment, revision) VALUES ('a', 1)", [])
+            driver.pgconn.send_flush_request()
+            driver.pgconn.flush()
+            found.append(led(elected_at_last(leadership)))
+            driver.pgconn.finish()
+
+    with pytest.raises(Retry):
+        pause()
+    assert found[0].term == 2
+    with found[0].database.write() as connection:
+        assert connection.execute(text("SELECT count(*) FROM run")).scalar_one() == 0
+    for database in (one, other):
+        database.close()
+
+
+def elected_at_last(leadership: Leadership) -> Lease | None:
+    """Stand as a standby does, which asks again when it was not answered."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        with suppress(Retry):
+            if (lease := leadership.stand()) is not None:
+                return lease
+        time.sleep(0.05)
+    return None
 
 
 def test_a_leader_paused_within_a_transaction_holds_nobody_up(postgres: tuple[Server, str]) -> None:

@@ -112,6 +112,10 @@ class Database:
         with self._opened.translated(), self._opened.aside() as connection:
             yield connection
 
+    def end_stalled(self, connection: Connection) -> None:
+        """End the transaction of another process that has stopped within it, where that can be."""
+        self._opened.end_stalled(connection)
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Yield one consistent view; it never waits for the writer, nor the writer for it."""

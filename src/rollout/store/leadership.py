@@ -65,6 +65,7 @@ class Leadership:
             if row.is_held:
                 return None
             # Whoever led may be in the midst of a transaction: that one ends first, or is ended.
+            self._database.end_stalled(connection)
             connection.execute(text(_STANDS.format(now=now) + self._database.lock_sql))
             values = {"holder": self._holder, "address": self._address, "lease": self._lease_us}
             values["floor"] = self._floor()

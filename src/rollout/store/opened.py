@@ -68,6 +68,9 @@ class Opened(ABC):
     def enter(self, connection: Connection) -> None:
         """Keep every other writer out until this transaction ends."""
 
+    def end_stalled(self, connection: Connection) -> None:  # noqa: B027 (a file has one writer at most)
+        """End a writer's transaction that has stopped for good, where somebody else can."""
+
     @abstractmethod
     def look(self, connection: Connection) -> None:
         """Have what follows see one moment."""

@@ -20,6 +20,14 @@ DRIVER: Final = "postgresql+psycopg"
 # One number for this program's writers; advisory locks are kept apart by database.
 _TURN: Final = 0x726F6C6C6F7574
 _ENTER: Final = text("SELECT pg_advisory_xact_lock(:turn)")
+_STALLED: Final = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid) "
+    "WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = :high AND objid = :low "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+    "AND state = 'active' AND wait_event_type = 'Client' "
+    "AND state_change < clock_timestamp() - make_interval(secs => :idle_s)"
+)
+"""Whoever has the writers' turn and stopped within a batch: the server's own bounds do not count there."""
 # A node deletes what was acknowledged: whatever the server's habit, a commit of ours has reached its disk.
 _DURABLE: Final = (
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
@@ -125,6 +133,11 @@ class Postgres(Opened):
     def enter(self, connection: Connection) -> None:
         """Take the turn of all writers, until the transaction ends."""
         connection.execute(_ENTER, {"turn": _TURN})
+
+    def end_stalled(self, connection: Connection) -> None:
+        """End the transaction of a writer that stopped within a batch of statements."""
+        turn = {"high": _TURN >> 32, "low": _TURN & 0xFFFFFFFF}
+        connection.execute(_STALLED, turn | {"idle_s": self._limits.idle_s})
 
     def look(self, connection: Connection) -> None:
         """See one moment, and change nothing."""
