@@ -33,9 +33,7 @@ def _chart(found: Sequence[Measured]) -> alt.LayerChart:
         for one in found
         for bound in bounds_of(one.setting)
     ]
-    row = alt.Y(
-        "row:N", sort=list(dict.fromkeys(dot["row"] for dot in dots)), title=None, axis=_axis_of_rows()
-    )
+    row = alt.Y("row:N", sort=_rows(found), title=None, axis=_axis_of_rows())
     seconds = alt.X(
         "seconds:Q",
         title="seconds from the first bad answer to the weight zero (logarithmic)",
@@ -57,6 +55,20 @@ def _chart(found: Sequence[Measured]) -> alt.LayerChart:
     )
 
 
+def _rows(found: Sequence[Measured]) -> list[str]:
+    """Return the rows in their order: at each step this program's, then each checker's."""
+    steps = dict.fromkeys(one.setting.weight for one in found)
+    at = {step: [one for one in found if one.setting.weight == step] for step in steps}
+    return [
+        row
+        for here in at.values()
+        for row in [
+            *(_row(one, _OURS) for one in here),
+            *(_row(here[0], checker.name) for checker in CHECKERS),
+        ]
+    ]
+
+
 def _axis_of_rows() -> alt.Axis:
     return alt.Axis(labelLimit=420, grid=True)
 
@@ -66,8 +78,9 @@ def _dots(one: Measured) -> Iterator[dict[str, Any]]:
     for course in one.courses:
         yield {"row": _row(one, _OURS), "seconds": course.total_s, "who": _OURS}
     for checker in CHECKERS:
-        for course in one.courses:
-            after_s = float(np.median([found.after_s for found in course.by_checkers[checker.name]]))
+        every = (course.by_checkers.get(checker.name) for course in one.courses)
+        for found in filter(None, every):
+            after_s = float(np.median([each.after_s for each in found]))
             yield {"row": _row(one, checker.name), "seconds": after_s, "who": _PEERS}
 
 

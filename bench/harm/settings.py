@@ -61,10 +61,10 @@ class Setting:
 
 
 SETTINGS: Final = (
-    Setting("fresh-5", 500, is_old=False, runs=11, goal_s=3.0),
-    Setting("week-5", 500, is_old=True, runs=11, goal_s=5.0),
-    Setting("fresh-1", 100, is_old=False, runs=7),
-    Setting("week-1", 100, is_old=True, runs=5),
+    Setting("fresh-5", 500, is_old=False, runs=15, goal_s=3.0),
+    Setting("week-5", 500, is_old=True, runs=15, goal_s=5.0),
+    Setting("fresh-1", 100, is_old=False, runs=9),
+    Setting("week-1", 100, is_old=True, runs=9),
 )
 
 

@@ -126,11 +126,15 @@ def _checkers(found: Sequence[Measured]) -> list[str]:
             for head in ("until zero", "bad answers", "false alarms in a quiet week")
         ),
     )
-    rows = [("**this program**", *(cell for weight in steps for cell in _ours(found, weight)))]
+    rows = [
+        (f"**this program, {age}**", *(cell for weight in steps for cell in _ours(of_age, weight)))
+        for age, is_old in (("fresh", False), ("after 7 quiet days", True))
+        if (of_age := [one for one in found if one.setting.is_old is is_old])
+    ]
     for checker in CHECKERS:
         cells = [checker.name]
         for weight in steps:
-            every = [one for course in _at(found, weight) for one in course.by_checkers[checker.name]]
+            every = [one for course in _at(found, weight) for one in course.by_checkers.get(checker.name, ())]
             alarms = false_alarms(
                 checker, per_second=PER_SECOND * weight, bad_share=QUIET_SHARE, lasts_s=WEEK_S
             )
@@ -141,6 +145,8 @@ def _checkers(found: Sequence[Measured]) -> list[str]:
 
 def _ours(found: Sequence[Measured], weight: float) -> tuple[str, str, str]:
     courses = _at(found, weight)
+    if not courses:
+        return ("–", "–", "–")
     every = [Found(course.total_s, course.bad) for course in courses]
     return (*_ends(every), f"0 in {len(courses)} runs")
 
