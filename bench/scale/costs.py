@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.fast.workload import World
 from bench.rows import table as as_table
-from bench.scale.world import TOKEN, Seen, running
+from bench.scale.world import TOKEN, Looks, Seen, running
 from rollout.controller.pace import Pace
 
 GOAL_S: Final = 1.0
@@ -30,7 +30,8 @@ class Plan:
     sizes: Sequence[int] = (1, 100, 1_000)
     per_second: int = 500
     settles_s: float = 45.0
-    """How long it lives before: first looks read everything from the tables."""
+    """How long it lives before, once everything was looked at: first looks read all from the tables."""
+    begins_within_s: float = 600.0
     lasts_s: float = 60.0
 
 
@@ -59,6 +60,7 @@ def table(plan: Plan) -> list[Row]:
 def _row(size: int, plan: Plan) -> Row:
     port = _free_port()
     with running(World(size, plan.per_second), port) as looks:
+        _wait_for_first_looks(looks, size, plan.begins_within_s)
         time.sleep(plan.settles_s)
         before, cpu_s, began_s = len(looks.ticks), time.process_time(), time.monotonic()
         answers = _asked(port, plan.lasts_s)
@@ -76,6 +78,14 @@ def _row(size: int, plan: Plan) -> Row:
         cpu_s=cpu_s / len(seen) if seen else math.inf,
         answer_s=float(np.quantile(answers, 0.95)),
     )
+
+
+def _wait_for_first_looks(looks: Looks, size: int, within_s: float) -> None:
+    ends_s = time.monotonic() + within_s
+    while len({one.uid for one in tuple(looks.ticks)}) < size:
+        if time.monotonic() > ends_s:
+            raise RuntimeError(f"not all of {size} experiments were looked at within {within_s:g} s")
+        time.sleep(0.5)
 
 
 def _between(seen: Sequence[Seen]) -> list[float]:
