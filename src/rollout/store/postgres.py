@@ -24,7 +24,7 @@ _STALLED: Final = text(
     "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid) "
     "WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = :high AND objid = :low "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-    "AND state = 'active' AND wait_event_type = 'Client' "
+    "AND state <> 'idle' AND wait_event_type = 'Client' "
     "AND state_change < clock_timestamp() - make_interval(secs => :idle_s)"
 )
 """Whoever has the writers' turn and stopped within a batch: the server's own bounds do not count there."""
