@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -27,6 +27,7 @@ from rollout.controller.sights import Sights
 from rollout.domain.experiment import ENDED
 from rollout.domain.metric import MetricType
 from rollout.domain.policy import WHOLE_BP, Hold, Step
+from rollout.domain.records import BASELINE_SERVED
 from rollout.envoy.bootstrap import Address
 from rollout.fleet.fleet import Fleet
 from rollout.intake.evidence import RecordedEvidence
@@ -62,6 +63,16 @@ class Looks:
 
     ledger: SqlLedger
     ticks: list[Seen] = field(default_factory=list)
+    told_s: list[tuple[float, float]] = field(default_factory=list)
+    """When evidence against a candidate was seen to its end, and how long after it was counted."""
+    _against: dict[str, float] = field(default_factory=dict)
+    """Since when there is some that no look has begun to see, by experiment."""
+
+    def counted(self, against: Collection[str]) -> None:
+        """Note whose candidates' requests have just failed."""
+        now_s = time.monotonic()
+        for name in against:
+            self._against.setdefault(name, now_s)
 
     def under_way(self) -> int:
         """Return how many runs are not over."""
@@ -69,14 +80,18 @@ class Looks:
 
     def around(self, tick: Callable[[str, int], Tick | None]) -> Callable[[str, int], Tick | None]:
         """Return the tick, timed."""
+        names = {one.experiment.uid: one.experiment.policy.name for one in self.ledger.runs()}
 
         def timed(uid: str, now_us: int) -> Tick | None:
             began_s = time.monotonic()
+            counted_s = self._against.pop(names[uid], None)
             try:
                 return tick(uid, now_us)
             finally:
                 ended_s = time.monotonic()
                 self.ticks.append(Seen(uid, ended_s, ended_s - began_s))
+                if counted_s is not None:
+                    self.told_s.append((ended_s, ended_s - counted_s))
 
         return timed
 
@@ -117,7 +132,8 @@ def running(world: World, port: int) -> Iterator[Looks]:
         serve(held, Address(port), application, option="--port")
         ending = threading.Event()
         run(held, "node", partial(_confirm, fleet, ending), ending.set)
-        run(held, "traffic", partial(_feed, world, counts, thresholds, now_us, ending), ending.set)
+        traffic = Traffic(world, counts, thresholds, looks, loop)
+        run(held, "traffic", partial(_feed, traffic, now_us, ending), ending.set)
         held.callback(fleet.close)
         run(held, "controller", loop.run, loop.stop)
         yield looks
@@ -168,17 +184,25 @@ def _confirm(fleet: Fleet, ending: threading.Event) -> None:
         ending.wait(1.0)
 
 
-def _feed(
-    world: World,
-    counts: Counts,
-    thresholds: list[int],
-    now_us: Callable[[], int],
-    ending: threading.Event,
-) -> None:
-    """Count a second's traffic every second."""
-    for end_us, counted in world.segments(thresholds, 0, 3_600, 1):
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What is counted, and who hears of it."""
+
+    world: World
+    counts: Counts
+    thresholds: list[int]
+    looks: Looks
+    loop: Loop
+
+
+def _feed(traffic: Traffic, now_us: Callable[[], int], ending: threading.Event) -> None:
+    """Count a second's traffic every second, and hurry those against whom something came."""
+    for end_us, counted in traffic.world.segments(traffic.thresholds, 0, 3_600, 1):
         if ending.wait(max((end_us - now_us()) / SECOND_US, 0.0)):
             return
         # No bytes: the files of the lake are not what is measured here.
         told = Told(Kind.EXPOSURES, NODE, _LOG, 0, 0, end_us, 0)
-        counts.add(told, counted, end_us)
+        traffic.counts.add(told, counted, end_us)
+        against = {error.run.experiment for error in counted.errors if error.arm not in BASELINE_SERVED}
+        traffic.looks.counted(against)
+        traffic.loop.hurry(against)

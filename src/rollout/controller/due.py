@@ -8,10 +8,10 @@ import math
 from dataclasses import dataclass, field
 from typing import Final
 
-HEAD_START_S: Final = 5.0
-"""By how much a look at a run goes before others when evidence against it, or a person's change, has come.
+HURRIED_IN_A_ROW: Final = 3
+"""So many looks that evidence against a run, or a person's change, has hurried begin before another one.
 
-No more: many such runs would else keep the rest from ever being looked at.
+However late those are that are only due, harm does not wait for them; however many are hurried, they go on.
 """
 
 
@@ -53,7 +53,11 @@ class Queue:
     _later: list[tuple[float, str, int]] = field(default_factory=list)
     """(when it is due, run, number of its place)"""
     _ready: list[tuple[float, str, int]] = field(default_factory=list)
-    """Those that are due: (rank, run, number of its place)"""
+    """Those that are only due, in the same form."""
+    _hurried: list[tuple[float, str, int]] = field(default_factory=list)
+    """Those that are due and hurried."""
+    _in_a_row: int = 0
+    """How many hurried ones were taken since the last one that was only due."""
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def put(self, uid: str) -> None:
@@ -67,6 +71,7 @@ class Queue:
         """Return a run that is busy from now on: it has no place until it is put back."""
         one = self.runs[uid]
         one.place, self._busy[uid] = 0, one
+        self._in_a_row = self._in_a_row + 1 if one.is_hurried else 0
         return one
 
     def drop(self, uid: str) -> None:
@@ -76,12 +81,14 @@ class Queue:
     def first(self, now_s: float) -> str | None:
         """Return which run that is due goes first, or None when none is."""
         while self._later and self._later[0][0] <= now_s:
-            _, uid, place = heapq.heappop(self._later)
-            if self._counts(uid, place):
-                one = self.runs[uid]
-                heapq.heappush(self._ready, (rank_s(one.at_s, is_hurried=one.is_hurried), uid, place))
+            found = heapq.heappop(self._later)
+            if self._counts(*found[1:]):
+                heapq.heappush(self._hurried if self.runs[found[1]].is_hurried else self._ready, found)
         self._tidy(self._ready)
-        return self._ready[0][1] if self._ready else None
+        self._tidy(self._hurried)
+        others_wait = bool(self._ready) and self._in_a_row >= HURRIED_IN_A_ROW
+        heap = self._ready if others_wait or not self._hurried else self._hurried
+        return heap[0][1] if heap else None
 
     def next_s(self) -> float:
         """Return when a run that is not due yet will be."""
@@ -100,8 +107,3 @@ class Queue:
     def _counts(self, uid: str, place: int) -> bool:
         one = self.runs.get(uid)
         return one is not None and one.place == place
-
-
-def rank_s(due_s: float, *, is_hurried: bool) -> float:
-    """Return by what looks that are due are ordered: the least begins first."""
-    return due_s - HEAD_START_S if is_hurried else due_s
