@@ -252,8 +252,14 @@ def test_a_transaction_under_way_ends_before_another_leads(postgres: tuple[Serve
         database.close()
 
 
-def test_a_leader_paused_within_a_batch_of_statements_holds_nobody_up(postgres: tuple[Server, str]) -> None:
-    """The server is told the rest of a batch later, and none of its own bounds counts until then."""
+@pytest.mark.parametrize("begins", [True, False])
+def test_a_leader_paused_within_a_batch_of_statements_holds_nobody_up(
+    postgres: tuple[Server, str], *, begins: bool
+) -> None:
+    """The server is told the rest of a batch later, and none of its own bounds counts until then.
+
+    Before the first statement of a batch it still calls the transaction idle.
+    """
     made, name = postgres
     limits = Limits(idle_s=0.4, statement_s=0.5, lock_s=0.3)
     one, other = (Database.writer(made.address(name), limits=limits) for _ in range(2))
@@ -265,7 +271,8 @@ def test_a_leader_paused_within_a_batch_of_statements_holds_nobody_up(postgres: 
         with lease.database.write() as connection:
             driver = cast("psycopg.Connection[object]", connection.connection.dbapi_connection)
             driver.pgconn.enter_pipeline_mode()
-            driver.pgconn.send_query_params(b"INSERT INTO run (experiment, revision) VALUES ('a', 1)", [])
+            if begins:
+                driver.pgconn.send_query_params(b"INSERT INTO run (experiment, revision) VALUES ('a', 1)", [])
             driver.pgconn.send_flush_request()
             driver.pgconn.flush()
             found.append(led(elected_at_last(leadership)))
