@@ -34,6 +34,7 @@ HOLDERS: Final[Mapping[str, str]] = {
     "*.token": "a token that a test gives, as its owner would keep it",
     **KEEPERS,
     "secret.json": "an upstream's credential that a test gives, in Envoy's own form",
+    "*.received": "what a test's upstream was sent, its credential with it",
     "*.toml": "settings, receivers and applications that a test gives",
     "*.key": "the private key of a certificate that a test makes",
     "*.pem": "the same, with its certificate",

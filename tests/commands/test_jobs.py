@@ -53,6 +53,11 @@ def await_ended(jobs: LocalCommands, name: str) -> None:
         time.sleep(0.01)
 
 
+def forget(folder: Path) -> None:
+    """Leave nothing to wait for: nobody is there who would end it."""
+    (folder / NAME / supervise.BEGUN).unlink()
+
+
 class TestLocalCommands(JobsContract):
     @pytest.fixture
     def jobs(self, jobs: LocalCommands) -> LocalCommands:
@@ -214,6 +219,7 @@ def test_an_action_whose_supervisor_is_gone_has_failed_and_is_not_repeated(
     jobs.start(work)
     assert state(jobs, work) is JobState.FAILED
     assert (tmp_path / "effect").read_text() == "once\n"
+    forget(tmp_path)
 
 
 def test_a_process_of_the_same_number_is_not_taken_for_ours(jobs: LocalCommands, tmp_path: Path) -> None:
@@ -221,6 +227,7 @@ def test_a_process_of_the_same_number_is_not_taken_for_ours(jobs: LocalCommands,
     begun = {"pid": os.getpid(), "birth": "another boot/1"}
     (tmp_path / NAME / supervise.BEGUN).write_text(json.dumps(begun))
     assert state(jobs, order(LocalCommand(("true",)))) is JobState.FAILED
+    forget(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "-a", "a" * 64, "A"])

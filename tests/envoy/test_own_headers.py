@@ -36,7 +36,7 @@ def policy_with_secrets(baseline: str, candidate: str) -> Policy:
 def node(folder: Path) -> Upstreams:
     """Return what a node knows, with the secret in a file that only its owner reads."""
     folder.mkdir()
-    file = folder / "candidate.json"
+    file = folder / "secret.json"
     file.touch(mode=stat.S_IRUSR | stat.S_IWUSR)
     file.write_text(credential_text("candidate", SECRET))
     return Upstreams(credential_files={"candidate": str(file)})
@@ -53,8 +53,8 @@ def test_nothing_leaks_to_another_version(sent: dict[str, str], tmp_path: Path) 
     of_baseline = {**about(sent), **BASELINES}
     with (
         serving(CONTROL) as baseline,
-        serving("candidate1", record=tmp_path / "good") as good,
-        serving("candidate1", status=503, record=tmp_path / "failing") as failing,
+        serving("candidate1", record=tmp_path / "good.received") as good,
+        serving("candidate1", status=503, record=tmp_path / "failing.received") as failing,
         running(tmp_path / "envoy", upstreams=node(tmp_path / "secrets")) as (proxy, port),
     ):
         policies = [policy_with_secrets(baseline.url, one.url) for one in (good, failing)]
@@ -67,14 +67,14 @@ def test_nothing_leaks_to_another_version(sent: dict[str, str], tmp_path: Path) 
         assert about(send(port, [asked])[0].seen["headers"]) == of_baseline
         written = [file.read_text() for file in (tmp_path / "envoy").iterdir() if file.is_file()]
         dumped = shown(tmp_path / "envoy", "/config_dump")
-    seen = json.loads((tmp_path / "failing").read_text())
+    seen = json.loads((tmp_path / "failing.received").read_text())
     assert about(seen) == of_candidate
     assert SECRET not in "".join([*written, dumped])
 
 
 @pytest.mark.parametrize("sent", [CLIENT, {}], ids=["the client sends its own", "the client sends none"])
 def test_a_copy_is_sent_what_its_version_is_sent(sent: dict[str, str], tmp_path: Path) -> None:
-    record = tmp_path / "copies"
+    record = tmp_path / "copies.received"
     asked = Request("/churn", {"x-user-id": "somebody", **sent})
     with (
         serving(CONTROL) as baseline,
