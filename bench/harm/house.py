@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import msgspec
 import numpy as np
 
 from bench.harm.timing import Errors
+from bench.proxy.ports import free_port
 from rollout.agent.journal import Entry, Event
 from rollout.domain.assignment import arm_name
 from rollout.domain.records import BASELINE_SERVED
@@ -110,7 +110,7 @@ class House:
 @contextmanager
 def open_house(folder: Path) -> Iterator[House]:
     """Run `rollout up` until the block ends, then ask it to end."""
-    proxy_port, control_port = _free_port(), _free_port()
+    proxy_port, control_port = free_port(), free_port()
     ports = ["--proxy-port", str(proxy_port), "--control-port", str(control_port)]
     with (folder / "house.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
@@ -145,8 +145,3 @@ def _await_first_line(process: subprocess.Popen[str], log: Path) -> None:
     line = "" if process.stdout is None else process.stdout.readline()
     if not line.startswith("proxy:"):
         raise SystemExit(f"bench: the house does not open: {log.read_text(encoding='utf-8')[-2000:]}")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import httpx
 import numpy as np
 
 from bench.fast.workload import World
+from bench.proxy.ports import free_port
 from bench.rows import table as as_table
 from bench.scale.world import TOKEN, Looks, Seen, running
 from rollout.controller.pace import Pace
@@ -62,7 +62,7 @@ def table(plan: Plan) -> list[Row]:
 
 
 def _row(size: int, plan: Plan) -> Row:
-    port = _free_port()
+    port = free_port()
     with running(World(size, plan.per_second), port) as looks:
         _wait_for_first_looks(looks, size, plan.begins_within_s)
         time.sleep(plan.settles_s)
@@ -120,11 +120,6 @@ def _asked(port: int, lasts_s: float) -> list[float]:
             found.append(time.monotonic() - began_s)
             time.sleep(ASKED_EVERY_S)
     return found
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def lines(rows: Sequence[Row]) -> list[str]:
