@@ -65,18 +65,21 @@ def missing(needs: Collection[Need]) -> Mapping[Need, str]:
     return found
 
 
+def begun(held: ExitStack) -> tuple[Path, str, dict[str, str]]:
+    """Return a folder, the mark by which every process of it is known, and the environment that bears it."""
+    # Users call from threads beside ours, which must not wait 5 ms for their turn after each look.
+    held.callback(sys.setswitchinterval, sys.getswitchinterval())
+    sys.setswitchinterval(SWITCH_S)
+    made = TemporaryDirectory(prefix="rollout-faults-", ignore_cleanup_errors=True)
+    folder, mark = Path(held.enter_context(made)), secrets.token_hex(8)
+    return folder, mark, environment(folder, **{MARK: mark})
+
+
 @contextmanager
 def opened(needs: Collection[Need]) -> Iterator[Stage]:
     """Open a house with one experiment; nothing of it is left at the end."""
     with ExitStack() as held:
-        # The users call from a thread beside ours, which must not wait 5 ms for its turn after each look.
-        held.callback(sys.setswitchinterval, sys.getswitchinterval())
-        sys.setswitchinterval(SWITCH_S)
-        folder = Path(
-            held.enter_context(TemporaryDirectory(prefix="rollout-faults-", ignore_cleanup_errors=True))
-        )
-        mark = secrets.token_hex(8)
-        surroundings = environment(folder, **{MARK: mark})
+        folder, mark, surroundings = begun(held)
         clock = held.enter_context(closing(Clock(folder))) if Need.CLOCK in needs else None
         for name in (CONTROL_DATA, NODE_DATA) if Need.DISK in needs else ():
             held.enter_context(small_disk(folder / name, DISK_MB))

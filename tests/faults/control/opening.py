@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import psycopg
 
-from tests.command import environment
 from tests.e2e.models import free_port, serving
 from tests.faults.control.plane import Control, Edge, Plane
 from tests.faults.control.policies import FAILS, Texts, Urls
-from tests.faults.opening import COMMAND, SWITCH_S, seats
-from tests.faults.processes import MARK, Program, end_all
+from tests.faults.opening import COMMAND, begun, seats
+from tests.faults.processes import Program, end_all
 from tests.faults.stage import BASELINE, NAME, url_of
 from tests.store.server import Server
 
@@ -34,14 +30,7 @@ class NotDurable(Exception):
 def opened(*, is_house: bool = False) -> Iterator[Plane]:
     """Open two control planes over PostgreSQL, or a single house with a file; nothing is left at the end."""
     with ExitStack() as held:
-        # Users call from threads beside ours, which must not wait 5 ms for their turn after each look.
-        held.callback(sys.setswitchinterval, sys.getswitchinterval())
-        sys.setswitchinterval(SWITCH_S)
-        folder = Path(
-            held.enter_context(TemporaryDirectory(prefix="rollout-faults-", ignore_cleanup_errors=True))
-        )
-        mark = secrets.token_hex(8)
-        surroundings = environment(folder, **{MARK: mark})
+        folder, mark, surroundings = begun(held)
         held.callback(end_all, mark)
         models = [
             held.enter_context(serving(version, fails=fails, environment=surroundings))
