@@ -11,7 +11,7 @@ from typing import Final
 from rollout.lake.outcomes import MICRO
 from rollout.lake.units import UnitHash
 from tests.e2e.memory import Asked, Attempt, Posted
-from tests.faults.excuses import Excuses
+from tests.faults.excuses import Excuses, Loss
 from tests.faults.matching import best_matched
 
 OK: Final = 200
@@ -176,7 +176,7 @@ class Checker:
                     found.broken.append(
                         Broken(Promise.CHANGED, f"{_name(one)} is filed as {seen}", attempt.ended_us)
                     )
-            elif (loss := self.excuses.forgiven_loss(attempt.ended_us)) is not None:
+            elif (loss := self._loss(attempt)) is not None:
                 found.forgiven.append(Forgiven(attempt.ended_us, loss.broke_us))
             else:
                 found.broken.append(Broken(Promise.LOST, _name(one), attempt.ended_us))
@@ -188,7 +188,10 @@ class Checker:
 
     def _is_sure(self, attempt: Attempt) -> bool:
         """Return whether an attempt must be in the lake."""
-        return attempt.code is not None and self.excuses.forgiven_loss(attempt.ended_us) is None
+        return attempt.code is not None and self._loss(attempt) is None
+
+    def _loss(self, attempt: Attempt) -> Loss | None:
+        return self.excuses.forgiven_loss(attempt.began_us, attempt.ended_us)
 
     def _tallies(self, asked: Iterable[Asked], filed: Filed, found: Verdict) -> None:
         sure = unsure = 0

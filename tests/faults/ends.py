@@ -17,8 +17,6 @@ from tests.faults.wire import GARBAGE, Manner
 
 FLUSH_US: Final = 500_000
 """What Envoy answered this long before its end may not have been flushed: 200 ms, and a busy machine."""
-READ_US: Final = 50_000
-"""An answer that Envoy gave before its end is read by a busy user this long after it."""
 
 
 @contextmanager
@@ -110,6 +108,6 @@ def out_of_service(stage: Stage, end: Callable[[], None]) -> Iterator[None]:
     """Forgive what an Envoy that ends cannot do: answer, and write down its last fifth of a second."""
     struck_us = now_us()
     end()
-    stage.excuses.losses.append(Loss(Window(struck_us - FLUSH_US, now_us() + READ_US), struck_us))
+    stage.excuses.losses.append(Loss(Window(struck_us - FLUSH_US, now_us()), struck_us))
     yield
     stage.excuses.cuts.append(Window(struck_us, stage.await_back()))

@@ -19,7 +19,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What was answered here may be missing in the lake, because something ended or broke at this moment."""
+    """What Envoy answered here may be missing in the lake, since something ended or broke at this moment."""
 
     during: Window
     broke_us: int
@@ -47,9 +47,12 @@ class Excuses:
         """Say whether an attempt that ended without an answer was allowed to."""
         return any(window.meets(from_us, until_us) for window in self.cuts)
 
-    def forgiven_loss(self, ended_us: int) -> Loss | None:
-        """Return why an answer that was given then may be missing in the lake, if it may."""
-        return next((loss for loss in self.losses if loss.during.meets(ended_us, ended_us)), None)
+    def forgiven_loss(self, from_us: int, until_us: int) -> Loss | None:
+        """Return why a request that lasted from then to then may be missing in the lake, if it may.
+
+        Envoy answered and wrote its line at some moment in between: a busy user reads it later.
+        """
+        return next((loss for loss in self.losses if loss.during.meets(from_us, until_us)), None)
 
     def true_times(self, seen_us: int) -> list[int]:
         """Return when it may have been that the node's clock showed this."""

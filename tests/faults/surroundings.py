@@ -38,7 +38,8 @@ def log_renamed(stage: Stage, _chance: random.Random) -> Iterator[Round]:
 @contextmanager
 def log_truncated(stage: Stage, _chance: random.Random) -> Iterator[Round]:
     """Empty the log, as a rotation does that copies: what was not handed in is destroyed."""
-    struck_us, oldest_us = now_us(), _oldest_us(stage)
+    struck_us = now_us()
+    oldest_us = _oldest_us(stage, struck_us)
     os.truncate(stage.access_log, 0)
     stage.excuses.losses.append(Loss(Window(oldest_us, now_us()), struck_us))
     yield Round(met=1)
@@ -47,13 +48,14 @@ def log_truncated(stage: Stage, _chance: random.Random) -> Iterator[Round]:
 @contextmanager
 def log_deleted(stage: Stage, _chance: random.Random) -> Iterator[Round]:
     """Delete the log: what was not handed in is destroyed, and what is written until a new one begins."""
-    struck_us, oldest_us = now_us(), _oldest_us(stage)
+    struck_us = now_us()
+    oldest_us = _oldest_us(stage, struck_us)
     stage.access_log.unlink()
     found = Round()
     yield found
     await_true("Envoy begins a new log", stage.access_log.exists)
     found.met = 1
-    stage.excuses.losses.append(Loss(Window(min(oldest_us, struck_us - FLUSH_US), now_us()), struck_us))
+    stage.excuses.losses.append(Loss(Window(oldest_us, now_us()), struck_us))
 
 
 @contextmanager
@@ -90,12 +92,12 @@ def clock_set(stage: Stage, chance: random.Random) -> Iterator[Round]:
         ]
 
 
-def _oldest_us(stage: Stage) -> int:
-    """Return when the oldest line that the log holds began: whatever was not handed in is behind it."""
-    now = now_us()
+def _oldest_us(stage: Stage, struck_us: int) -> int:
+    """Return from when on lines may be in the log, or come into it while it is read: older ones are safe."""
     lines = _TIME.findall(stage.access_log.read_bytes())
     times = (at_us for line in lines for at_us in stage.excuses.true_times(int(b"".join(line))))
-    return min((at_us for at_us in times if now - LOOKED_BACK_US < at_us <= now), default=now)
+    recent = (at_us for at_us in times if struck_us - LOOKED_BACK_US < at_us <= struck_us)
+    return min([struck_us - FLUSH_US, *recent])
 
 
 def _inode(path: Path) -> int | None:

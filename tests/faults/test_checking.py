@@ -197,6 +197,15 @@ def test_only_what_was_answered_around_a_break_may_be_missing() -> None:
     assert world.broken() == {Promise.LOST}
 
 
+def test_who_reads_an_answer_late_was_still_answered_before_the_break() -> None:
+    # Bob's second answer was given somewhere between 300 and 310; he read it at 310.
+    world = World(excuses=Excuses(losses=[Loss(Window(250, 304), 304)]))
+    world.rows.pop()
+    assert world.broken() == set()
+    world.excuses.losses = [Loss(Window(250, 299), 299)]
+    assert world.broken() == {Promise.LOST}, "he asked after the break"
+
+
 @pytest.mark.parametrize("offset_us", [HOUR_US, -HOUR_US])
 def test_rows_are_found_under_the_time_that_the_node_saw(offset_us: int) -> None:
     world = World(excuses=Excuses(offsets=[Offset(Window(150, 250), offset_us)]))
