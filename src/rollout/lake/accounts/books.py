@@ -22,6 +22,7 @@ from rollout.lake.accounts.filed import Cursors, Filed, Overtaken
 from rollout.lake.accounts.outcomes import Outcomes, Told
 from rollout.lake.accounts.reading import FOR_EVER_US, Reading
 from rollout.lake.accounts.sets import NOBODY, distinct
+from rollout.lake.accounts.wanted import Key, Wanted
 from rollout.lake.engine import connect
 from rollout.lake.segments import Kind
 from rollout.stats.arrays import IntArray
@@ -30,8 +31,6 @@ ATTEMPTS: Final = 3
 ENGINE_MEMORY: Final = "512MB"
 LARGEST: Final = 2**30
 """Bytes that all accounts may take, without more being said."""
-FORGET_US: Final = 600_000_000
-"""After so long the accounts of a run that nobody asks about are given up."""
 Answer = TypeVar("Answer")
 Question: TypeAlias = Callable[[Accounts, Mapping[str, Outcomes]], Answer]
 
@@ -66,20 +65,18 @@ class Books:
         self._engine = connect(threads=threads, memory_limit=ENGINE_MEMORY)
         self._reading = Reading(self._engine)
         self._filed = Filed(folder, cursors)
-        self._turn, self._asking = threading.Lock(), threading.Lock()
-        self._wanted: dict[tuple[Run, int], tuple[Asked, int]] = {}
-        self._accounts: dict[tuple[Run, int], Accounts] = {}
+        self._turn, self._wanted = threading.Lock(), Wanted()
+        self._accounts: dict[Key, Accounts] = {}
         self._outcomes: dict[str, Outcomes] = {}
         self._outcomes_from_us: dict[str, int] = {}
+        self._nbytes = 0
 
     def ask(self, asked: Asked, question: Question[Answer], now_us: int) -> Answer:
         """Return a question's answer from a run's accounts; raises `Retry` while the lake cannot be read.
 
         Runs that are asked about for the first time at once are read together, in one pass over the lake.
         """
-        key = (asked.run, asked.since_us)
-        with self._asking:
-            self._wanted[key] = (asked, now_us)
+        key = self._wanted.add(asked, now_us)
         with self._turn:
             self._refresh(now_us)
             return question(self._accounts[key], self._outcomes)
@@ -122,9 +119,8 @@ class Books:
 
     @property
     def nbytes(self) -> int:
-        """How much memory all accounts take."""
-        held: list[Accounts | Outcomes] = [*self._accounts.values(), *self._outcomes.values()]
-        return sum(one.nbytes for one in held)
+        """How much memory all accounts took when something was taken in last."""
+        return self._nbytes
 
     def _refresh(self, now_us: int, on_read: Callable[[int], object] | None = None) -> None:
         for attempt in range(ATTEMPTS):
@@ -146,31 +142,27 @@ class Books:
         else:
             what = "its files are merged faster than they are read"
             raise Retry(Problem("the lake", what, "it is asked again"))
-        if self.nbytes > self._memory:
+        if self._nbytes > self._memory:
             what = f"the accounts of all units take more than {self._memory // 2**20} MiB"
             raise Retry(Problem("the lake", what, "raise the setting `evidence_memory_mib`, or end a run"))
 
     def _take_in(self, now_us: int, on_read: Callable[[int], object]) -> None:
-        with self._asking:
-            self._wanted = {
-                key: (asked, at_us)
-                for key, (asked, at_us) in self._wanted.items()
-                if now_us - at_us < FORGET_US
-            }
-            wanted = {key: asked for key, (asked, _) in self._wanted.items()}
-        self._accounts = {
-            key: one for key, one in self._accounts.items() if key in wanted and one.asked == wanted[key]
-        }
-        opened = [asked for key, asked in wanted.items() if key not in self._accounts]
-        self._filed.needed_from_us = min((one.outcomes_from_us for one in wanted.values()), default=0)
-        if self._filed.has_news():
+        changes = self._wanted.changes(now_us)
+        for key in changes.gone:
+            self._accounts.pop(key, None)
+        self._filed.needed_from_us = self._wanted.from_us
+        has_news = self._filed.has_news()
+        if has_news:
             exposures, seen = self._filed.fresh(Kind.EXPOSURES)
             outcomes, told = self._filed.fresh(Kind.OUTCOMES)
             retold = self._hear(outcomes)
             self._follow([*self._accounts.values()], exposures, retold)
             self._filed.advance({**seen, **told})
-        if opened:
-            self._open(opened, on_read)
+        if changes.opened:
+            self._open(changes.opened, on_read)
+        if has_news or changes.gone:
+            held: list[Accounts | Outcomes] = [*self._accounts.values(), *self._outcomes.values()]
+            self._nbytes = sum(one.nbytes for one in held)
 
     def _hear(self, paths: Sequence[Path]) -> dict[str, IntArray]:
         """Take in new outcomes, and return whose changed, by metric."""
@@ -266,4 +258,5 @@ class Books:
 
     def _reset(self) -> None:
         self._filed.forget()
+        self._wanted.again()
         self._accounts, self._outcomes, self._outcomes_from_us = {}, {}, {}
