@@ -26,8 +26,8 @@ class Publishing:
         self._last_us: int | None = None
         """When the last publication was that did not fail."""
         self._last_problems: tuple[Exception, ...] = ()
-        self._placed: dict[str, Placement | None] = {}
-        """What was derived last of each run: it stays as it is while the run cannot be read."""
+        self._placed: dict[str, tuple[Experiment, Placement | None]] = {}
+        """What was derived last of each run, from what: it stays as it is while the run cannot be read."""
 
     def confirms(self, name: str) -> bool | None:
         """Return whether one policy's split was live everywhere, or None before the first publication."""
@@ -51,8 +51,10 @@ class Publishing:
         """Return whether the last publication had this run as it is recorded, and is a moment old at most."""
         if self._last_us is None or abs(now_us - self._last_us) >= FRESH_US:
             return False
-        uid = experiment.uid
-        return uid in self._placed and self._placed[uid] == _placement(experiment)
+        if experiment.uid not in self._placed:
+            return False
+        placed_from, placement = self._placed[experiment.uid]
+        return placed_from is experiment or placement == _placement(experiment)
 
     def _publish_all(self, now_us: int) -> None:
         """Publish every run; read now, so that what is published last is no older than what was recorded."""
@@ -69,9 +71,12 @@ class Publishing:
         problems += [Stop(one.problem) for one in unread]
         kept = frozenset(one.name for one in unread if one.uid not in self._placed)
         runs = [one.experiment for one in served if isinstance(one, Standing)]
-        self._placed |= {run.uid: _placement(run) for run in runs}
+        for run in runs:
+            if run.uid not in self._placed or self._placed[run.uid][0] is not run:
+                self._placed[run.uid] = (run, _placement(run))
         uids = [one.uid if isinstance(one, Unread) else one.experiment.uid for one in served]
-        routes = (self._placed.get(uid) for uid in uids)
+        self._placed = {uid: self._placed[uid] for uid in uids if uid in self._placed}
+        routes = (route for _, route in self._placed.values())
         return tuple(route for route in routes if route is not None), kept
 
 

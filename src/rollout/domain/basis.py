@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, TypeVar, cast
+from functools import cache
+from operator import is_
+from typing import Any, Final, TypeVar, cast
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from rollout.domain.job import JobReport
 from rollout.domain.look import Patience
 
 Value = TypeVar("Value")
+_HAVE_NO_PARTS: Final = frozenset({bool, int, float, str})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +72,27 @@ def settled(evidence: Value) -> Value:
 
 
 def _settled(value: Value) -> Value:
+    if value is None or type(value) in _HAVE_NO_PARTS:
+        return value
     if isinstance(value, np.ndarray):
         return value if value.flags.c_contiguous else cast("Value", np.array(value, order="C"))
-    if isinstance(value, Mapping):
-        parts = {name: _settled(part) for name, part in value.items()}
-        is_same = all(parts[name] is part for name, part in value.items())
-        return value if is_same else cast("Value", parts)
     if isinstance(value, tuple):
-        found = tuple(_settled(part) for part in value)
-        is_same = all(new is old for new, old in zip(found, value, strict=True))
-        return value if is_same else cast("Value", found)
+        found = [_settled(part) for part in value]
+        return value if all(map(is_, found, value)) else cast("Value", tuple(found))
     if is_dataclass(value) and not isinstance(value, type):
         changed: dict[str, Any] = {}
-        for field in fields(value):
-            old = getattr(value, field.name)
+        for name in _names(type(value)):
+            old = getattr(value, name)
             new = _settled(old)
             if new is not old:
-                changed[field.name] = new
+                changed[name] = new
         return replace(value, **changed) if changed else value
+    if isinstance(value, Mapping):
+        parts = {name: _settled(part) for name, part in value.items()}
+        return value if all(map(is_, parts.values(), value.values())) else cast("Value", parts)
     return value
+
+
+@cache
+def _names(kind: type[object]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cast("Any", kind)))

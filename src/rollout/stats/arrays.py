@@ -18,7 +18,7 @@ LARGEST = 1e100
 def finite(name: str, values: ArrayLike) -> FloatArray:
     """Return `values` as floats; refuse what is not a number, infinite or beyond ±1e100."""
     array = np.asarray(values, dtype=np.float64)
-    if not np.all(np.abs(array) <= LARGEST):
+    if not (np.abs(array) <= LARGEST).all():
         raise ValueError(
             f"{name}: must be finite numbers within ±1e100 (got {_offender(array, _is_large(array))})"
         )
@@ -28,7 +28,7 @@ def finite(name: str, values: ArrayLike) -> FloatArray:
 def counts(name: str, values: ArrayLike) -> FloatArray:
     """Return `values` as floats; refuse negative ones (fractions are allowed: a unit's share counts)."""
     array = finite(name, values)
-    if np.any(array < 0):
+    if (array < 0).any():
         raise ValueError(f"{name}: must not be negative (got {_offender(array, array < 0)})")
     return array
 
@@ -36,7 +36,7 @@ def counts(name: str, values: ArrayLike) -> FloatArray:
 def positive(name: str, values: ArrayLike) -> FloatArray:
     """Return `values` as floats; refuse zero and negative ones."""
     array = finite(name, values)
-    if np.any(array <= 0):
+    if (array <= 0).any():
         raise ValueError(f"{name}: must be greater than zero (got {_offender(array, array <= 0)})")
     return array
 
@@ -45,7 +45,7 @@ def share(name: str, values: ArrayLike) -> FloatArray:
     """Return `values` as floats; refuse what does not lie strictly between 0 and 1."""
     array = finite(name, values)
     outside = (array <= 0) | (array >= 1)
-    if np.any(outside):
+    if outside.any():
         raise ValueError(f"{name}: must lie strictly between 0 and 1 (got {_offender(array, outside)})")
     return array
 
@@ -53,7 +53,7 @@ def share(name: str, values: ArrayLike) -> FloatArray:
 def part_of(name: str, part: FloatArray, whole: FloatArray, whole_name: str) -> None:
     """Refuse a part that is larger than its whole."""
     larger = part > whole
-    if np.any(larger):
+    if larger.any():
         shown = _offender(np.broadcast_to(part, larger.shape), larger)
         raise ValueError(f"{name}: must not exceed {whole_name} (got {shown})")
 

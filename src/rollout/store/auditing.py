@@ -18,6 +18,7 @@ from rollout.store.ledger_tables import AmendmentRow, DecisionRow, RevisionRow
 COVERED: Final[tuple[type[SQLModel], ...]] = (RevisionRow, AmendmentRow, DecisionRow)
 """Tables of which each row has its line; rows are added to them, and never changed."""
 AUDIT: Final = cast("Table", inspect(AuditRow).local_table)
+_NEW: Final = insert(AUDIT)
 _CONTROLLER: Final = "controller"
 _NOBODY: Final = "rollout"
 _HEAD: Final = text("SELECT number, hash FROM audit_head WHERE name = 'audit'")
@@ -39,10 +40,10 @@ def decided(entry: Entry) -> Act:
 def add(connection: Connection, act: Act, row: SQLModel | None = None) -> Line:
     """Write down an act, and with it what the row says that it added; only in a writing transaction."""
     before = connection.execute(_HEAD).one()
-    name, content = (None, None) if row is None else (_name_of(row), _digest_of(row))
+    name, content = (None, None) if row is None else _vouched(row)
     bare = Line(before.number + 1, act, name, content, before.hash, "")
     line = replace(bare, hash=bare.own_hash)
-    connection.execute(insert(AUDIT), _values(line))
+    connection.execute(_NEW, _values(line))
     connection.execute(_MOVE, {"number": line.number, "hash": line.hash})
     return line
 
@@ -63,12 +64,10 @@ def row_name(table: Table, row: Mapping[str, object]) -> str:
     return " ".join([table.name, *(str(row[column.name]) for column in table.primary_key)])
 
 
-def _name_of(row: SQLModel) -> str:
-    return row_name(table_of(type(row)), row.model_dump())
-
-
-def _digest_of(row: SQLModel) -> str:
-    return row_digest(table_of(type(row)).name, row.model_dump())
+def _vouched(row: SQLModel) -> tuple[str, str]:
+    """Return a row's name and the digest of what it says."""
+    table, said = table_of(type(row)), row.model_dump()
+    return row_name(table, said), row_digest(table.name, said)
 
 
 def _values(line: Line) -> dict[str, object]:

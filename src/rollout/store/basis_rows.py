@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Final, cast
 
-from sqlalchemy import delete
+from sqlalchemy import Connection, bindparam, delete, insert
 from sqlmodel import Session, col
 
 from rollout.domain.basis import Basis, is_kept_for_ever
@@ -16,6 +16,7 @@ from rollout.domain.experiment import Experiment
 from rollout.domain.history import Entry
 from rollout.domain.policy import Policy
 from rollout.errors import Problem, Stop
+from rollout.store.auditing import table_of
 from rollout.store.ledger_json import Unreadable, built, dumped, plain
 from rollout.store.ledger_tables import BasisRow, DecisionRow
 
@@ -27,15 +28,21 @@ Of all others it is kept for ever.
 """
 MOST_BYTES: Final = 64 * 1024 * 1024
 """More than any look could be: what is larger is not unpacked."""
-_STATES: Final = ("before", "after")
+_NEW: Final = insert(table_of(BasisRow))
+_FADING: Final = delete(BasisRow).where(col(BasisRow.is_for_ever).is_(False))
+_FORGET_OLD: Final = _FADING.where(col(BasisRow.at_us) < bindparam("before_us"))
+_FORGET_FAR: Final = _FADING.where(
+    col(BasisRow.uid) == bindparam("of"), col(BasisRow.number) <= bindparam("until")
+)
+_STATES: Final = frozenset({"before", "after"})
+_BESIDE: Final = frozenset({"policy"})
 
 
 def text_of(basis: Basis) -> str:
     """Return a basis as canonical JSON; the policy, which stands beside its revision, is left out."""
-    content = cast("dict[str, object]", plain(basis))
-    for name in _STATES:
-        cast("dict[str, object]", content[name]).pop("policy")
-    return dumped(content)
+    content = cast("dict[str, object]", plain(basis, without=_STATES))
+    states = {"before": basis.before, "after": basis.after}
+    return dumped({**content, **{name: plain(one, without=_BESIDE) for name, one in states.items()}})
 
 
 def basis_of(text: str, policy: Policy) -> Basis:
@@ -44,7 +51,7 @@ def basis_of(text: str, policy: Policy) -> Basis:
         content = json.loads(text)
     except ValueError as error:
         raise Unreadable(f"not JSON: {error}") from None
-    if not isinstance(content, dict) or not content.keys() >= set(_STATES):
+    if not isinstance(content, dict) or not content.keys() >= _STATES:
         raise Unreadable("not a basis")
     states = {name: built(Experiment, content.pop(name), policy=policy) for name in _STATES}
     return built(Basis, content, **states)
@@ -65,7 +72,7 @@ def packed(basis: Basis) -> Packed:
     return Packed(_digest(text), zlib.compress(text, 1))
 
 
-def keep(session: Session, uid: str, entry: Entry, content: Packed) -> None:
+def keep(connection: Connection, uid: str, entry: Entry, content: Packed) -> None:
     """Add what an entry rests on, and give up what has been kept for long enough."""
     row = BasisRow(
         uid=uid,
@@ -74,13 +81,9 @@ def keep(session: Session, uid: str, entry: Entry, content: Packed) -> None:
         at_us=entry.at_us,
         content=content.content,
     )
-    session.add(row)
-    session.flush()
-    fading = delete(BasisRow).where(col(BasisRow.is_for_ever).is_(False))
-    is_old = col(BasisRow.at_us) < entry.at_us - KEPT_US
-    is_own, is_far = col(BasisRow.uid) == uid, col(BasisRow.number) <= entry.number - KEPT_ENTRIES
-    session.connection().execute(fading.where(is_old))
-    session.connection().execute(fading.where(is_own, is_far))
+    connection.execute(_NEW, row.model_dump())
+    connection.execute(_FORGET_OLD, {"before_us": entry.at_us - KEPT_US})
+    connection.execute(_FORGET_FAR, {"of": uid, "until": entry.number - KEPT_ENTRIES})
 
 
 def found(session: Session, decision: DecisionRow, policy: Policy) -> Basis | None:

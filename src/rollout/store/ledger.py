@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import text, update
+from sqlalchemy import Connection, insert, text
 from sqlalchemy.exc import NoResultFound
 from sqlmodel import Session, col, select
 
@@ -40,6 +40,12 @@ from rollout.store.ledger_tables import DecisionRow, ExperimentRow
 # Asked at every look: in the database's own words, as rows of objects cost three times as much.
 _VERSION: Final = text("SELECT version FROM experiment WHERE uid = :uid AND is_served")
 _SERVED: Final = text("SELECT uid, version FROM experiment WHERE is_served ORDER BY number")
+_MOVE: Final = text(
+    "UPDATE experiment SET version = :version, revision = :revision, entries = :entries, state = :state"
+    # What lost its route to the name's next run is looked at no more: no wish would be answered there.
+    " WHERE uid = :uid AND version = :seen AND is_served"
+)
+_DECIDE: Final = insert(auditing.table_of(DecisionRow))
 
 
 class SqlLedger:
@@ -138,19 +144,19 @@ class SqlLedger:
         if basis is not None and (basis.before, basis.after) != (seen.experiment, experiment):
             raise ValueError(f"{uid}: a basis is of another step than the one that is recorded")
         packed = None if basis is None else basis_rows.packed(basis)
-        with self._database.write() as connection, Session(connection) as session:
-            if not _moved(session, seen, experiment, entry):
+        row = None
+        if entry is not None:
+            basis_digest = None if packed is None else packed.digest
+            row = decision_row(uid, entry, self._digest(experiment.policy), basis_digest)
+        with self._database.write() as connection:
+            if not _moved(connection, seen, experiment, entry):
                 return False
             if act is not None:
                 auditing.add(connection, act)
-            if entry is not None:
-                row = decision_row(
-                    uid, entry, self._digest(experiment.policy), None if packed is None else packed.digest
-                )
-                session.add(row)
-                session.flush()
+            if entry is not None and row is not None:
+                connection.execute(_DECIDE, row.model_dump())
                 if packed is not None:
-                    basis_rows.keep(session, uid, entry, packed)
+                    basis_rows.keep(connection, uid, entry, packed)
                 auditing.add(connection, auditing.decided(entry), row)
                 enclose_decision(connection, seen.version + 1, experiment, entry)
         # Whoever reads this version next need not build it again out of what was written.
@@ -184,7 +190,7 @@ class SqlLedger:
                 f"{experiment.uid}, revision {experiment.revision}, does not follow {before.uid}"
             )
         with self._database.write() as connection, Session(connection) as session:
-            if not _moved(session, seen, experiment, None):
+            if not _moved(connection, seen, experiment, None):
                 return False
             occasion = Occasion.REVISED if experiment.revision > before.revision else Occasion.AMENDED
             digest = self._digest(experiment.policy)
@@ -268,18 +274,17 @@ def _entries(seen: Standing) -> int:
     return 0 if seen.last is None else seen.last.number
 
 
-def _moved(session: Session, seen: Standing, after: Experiment, entry: Entry | None) -> bool:
+def _moved(connection: Connection, seen: Standing, after: Experiment, entry: Entry | None) -> bool:
     """Write a run's next state, if it still stands as seen; return whether."""
-    moved = session.connection().execute(
-        update(ExperimentRow)
-        .where(col(ExperimentRow.uid) == after.uid, col(ExperimentRow.version) == seen.version)
-        # What lost its route to the name's next run is looked at no more: no wish would be answered there.
-        .where(col(ExperimentRow.is_served))
-        .values(
-            version=seen.version + 1,
-            revision=after.revision,
-            entries=_entries(seen) if entry is None else entry.number,
-            state=state_of(after),
-        )
+    moved = connection.execute(
+        _MOVE,
+        {
+            "uid": after.uid,
+            "seen": seen.version,
+            "version": seen.version + 1,
+            "revision": after.revision,
+            "entries": _entries(seen) if entry is None else entry.number,
+            "state": state_of(after),
+        },
     )
     return moved.rowcount == 1

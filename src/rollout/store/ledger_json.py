@@ -22,6 +22,7 @@ from rollout.store.array_json import WrongArray, array_of, is_array, plain_array
 
 # JSON has no word for these, and an interval may be open on one side.
 _NOT_FINITE: Final = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+_AS_THEY_ARE: Final = frozenset({bool, int, str})
 Kind = TypeVar("Kind")
 
 
@@ -31,10 +32,7 @@ class Unreadable(ValueError):
 
 def written(value: object, *, without: frozenset[str] = frozenset()) -> str:
     """Return a value as canonical JSON: sorted keys, no blanks; `without` leaves out fields at the top."""
-    content = plain(value)
-    if without and isinstance(content, dict):
-        content = {name: part for name, part in content.items() if name not in without}
-    return dumped(content)
+    return dumped(plain(value, without=without))
 
 
 def dumped(content: object) -> str:
@@ -56,8 +54,10 @@ def built(kind: type[Kind], content: object, **given: object) -> Kind:
     return cast("Kind", _built(kind, content, kind.__name__, given))
 
 
-def plain(value: object) -> object:  # noqa: PLR0911 (one for each kind)
-    """Return a value as JSON has it."""
+def plain(value: object, *, without: frozenset[str] = frozenset()) -> object:  # noqa: PLR0911 (one for each kind)
+    """Return a value as JSON has it; `without` leaves out fields at the top: they are not worked out."""
+    if value is None or type(value) in _AS_THEY_ARE:
+        return value
     match value:
         case Enum():
             return value.name if isinstance(value, Reason) else value.value
@@ -65,17 +65,21 @@ def plain(value: object) -> object:  # noqa: PLR0911 (one for each kind)
             return plain(value.item())
         case np.ndarray():
             return plain_array(value)
-        case bool() | int() | str() | None:
+        case bool() | int() | str():
             return value
         case float():
             return value if math.isfinite(value) else str(float(value))
         case tuple() | frozenset():
             parts = [plain(part) for part in value]
             return parts if isinstance(value, tuple) else sorted(parts, key=_order)
+        case _ if is_dataclass(value):
+            return {
+                name: plain(getattr(value, name))
+                for name in _fields(cast("Any", type(value)))
+                if name not in without
+            }
         case Mapping():
             return {str(key): plain(part) for key, part in value.items()}
-        case _ if is_dataclass(value):
-            return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
         case _:
             raise TypeError(f"no JSON for {type(value).__name__}")
 
