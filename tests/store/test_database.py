@@ -8,7 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import SQLModel
 
 from rollout.errors import Retry, WrongSettings
@@ -67,6 +67,31 @@ def test_a_reader_sees_one_moment_while_the_writer_writes(address: Path | str) -
         assert view.execute(count).scalar_one() == 1
     reader.close()
     database.close()
+
+
+def test_a_glance_sees_what_was_committed_and_nothing_else(address: Path | str) -> None:
+    database = Database.writer(address)
+    asked = text("SELECT revision FROM run WHERE experiment = :name")
+    assert database.glance(asked, name="a") is None
+    with database.write() as connection:
+        connection.execute(text("INSERT INTO run (experiment, revision) VALUES ('a', 7)"))
+        reader = Database.reader(address)
+        assert reader.glance(asked, name="a") is None
+    assert reader.glance(asked, name="a") == database.glance(asked, name="a") == 7
+    reader.close()
+    database.close()
+
+
+def test_a_glance_that_fails_says_so_as_everything_does(tmp_path: Path) -> None:
+    file = tmp_path / "control.db"
+    Database.writer(file).close()
+    reader = Database.reader(file)
+    with pytest.raises(DBAPIError, match="no such table"):
+        reader.glance(text("SELECT 1 FROM nowhere"))
+    reader.close()
+    file.unlink()
+    with pytest.raises(Retry, match="its file cannot be opened"):
+        reader.glance(text("SELECT 1 FROM run"))
 
 
 def test_a_reader_cannot_write(address: Path | str) -> None:

@@ -153,7 +153,8 @@ class Reconciler:
         self, experiment: Experiment, observed: Observed, now_us: int, problems: list[Exception]
     ) -> Look:
         """Return a look, with whether traffic may move up at all; hours that nobody knows are closed."""
-        evidence = settled(observed.evidence)
+        last = self._sights.of(experiment)
+        evidence = settled(observed.evidence, before=None if last is None else last.evidence)
         judgement = self._judging(experiment, evidence, now_us, self._patience)
         is_open = False
         with Noting(problems):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
+from itertools import zip_longest
 from operator import is_
+from types import MappingProxyType
 from typing import Any, Final, TypeVar, cast
 
 import numpy as np
@@ -17,7 +19,8 @@ from rollout.domain.job import JobReport
 from rollout.domain.look import Patience
 
 Value = TypeVar("Value")
-_HAVE_NO_PARTS: Final = frozenset({bool, int, float, str})
+_HAVE_NO_PARTS: Final = frozenset({bool, int, float, str, type(None)})
+_NOTHING: Final[Mapping[object, object]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +65,36 @@ def is_kept_for_ever(decision: Decision) -> bool:
     return decision.action not in QUIET or decision.wish is not None
 
 
-def settled(evidence: Value) -> Value:
+def settled(evidence: Value, *, before: object = None) -> Value:
     """Return the same evidence, or part of it, with its arrays in the order of their indices.
 
     The order of memory decides the order in which floats are added up: with this one, and only with it, the
-    judgement of what was written down and read again is the same to the last bit.
+    judgement of what was written down and read again is the same to the last bit. `before` is what this came
+    to for the look before: a part that is the very same object need not be looked through again.
     """
-    return _settled(evidence)
+    return _settled(evidence, before)
 
 
-def _settled(value: Value) -> Value:
-    if value is None or type(value) in _HAVE_NO_PARTS:
+def _settled(value: Value, before: object) -> Value:
+    if value is before or type(value) in _HAVE_NO_PARTS:
         return value
     if isinstance(value, np.ndarray):
         return value if value.flags.c_contiguous else cast("Value", np.array(value, order="C"))
     if isinstance(value, tuple):
-        found = [_settled(part) for part in value]
+        others = before if isinstance(before, tuple) else ()
+        found = [_settled(part, other) for part, other in zip_longest(value, others[: len(value)])]
         return value if all(map(is_, found, value)) else cast("Value", tuple(found))
     if is_dataclass(value) and not isinstance(value, type):
         changed: dict[str, Any] = {}
         for name in _names(type(value)):
             old = getattr(value, name)
-            new = _settled(old)
+            new = _settled(old, getattr(before, name, None))
             if new is not old:
                 changed[name] = new
         return replace(value, **changed) if changed else value
     if isinstance(value, Mapping):
-        parts = {name: _settled(part) for name, part in value.items()}
+        known = before if isinstance(before, Mapping) else _NOTHING
+        parts = {name: _settled(part, known.get(name)) for name, part in value.items()}
         return value if all(map(is_, parts.values(), value.values())) else cast("Value", parts)
     return value
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from rollout.errors import NotLeader, Problem
 from rollout.store.migrating import migrate
@@ -121,6 +121,11 @@ class Database:
         """Yield one consistent view; it never waits for the writer, nor the writer for it."""
         with self._opened.translated(), self._opened.reading() as connection:
             yield connection
+
+    def glance(self, asked: TextClause, **given: object) -> Any:  # noqa: ANN401 (whatever the column holds)
+        """Return the one value that a question finds, or None; the cheapest way to ask for so little."""
+        with self._opened.translated():
+            return self._opened.glance(asked, given)
 
     def _check(self, connection: Connection, term: int) -> None:
         """Refuse to write unless this term goes on, and have it go on until the transaction ends."""

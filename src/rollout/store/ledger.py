@@ -110,14 +110,16 @@ class SqlLedger:
 
     def run(self, uid: str) -> Standing | None:
         """Return one run while its route is served; raise `Stop` when its state cannot be read."""
-        with self._database.read() as connection:
-            version = connection.execute(_VERSION, {"uid": uid}).scalar_one_or_none()
-            if version is None:
+        version = self._database.glance(_VERSION, uid=uid)
+        if version is None:
+            return None
+        if known := self._known(uid, version):
+            return known
+        with self._database.read() as connection, Session(connection) as session:
+            row = _row(session, uid)
+            if not row.is_served:
                 return None
-            if known := self._known(uid, version):
-                return known
-            with Session(connection) as session:
-                found = self._standing(session, _row(session, uid))
+            found = self._standing(session, row)
         self._read[uid] = found
         return found
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, TextClause
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolEmpty
 
@@ -57,6 +57,11 @@ class Opened(ABC):
             self.look(connection)
             with connection.begin():
                 yield connection
+
+    def glance(self, asked: TextClause, given: Mapping[str, object]) -> Any:  # noqa: ANN401 (whatever the column holds)
+        """Return the one value that a question finds, or None."""
+        with self.reading() as connection:
+            return connection.execute(asked, given).scalar_one_or_none()
 
     @contextmanager
     def aside(self) -> Iterator[Connection]:
