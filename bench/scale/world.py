@@ -30,6 +30,7 @@ from rollout.domain.policy import WHOLE_BP, Hold, Step
 from rollout.domain.records import BASELINE_SERVED
 from rollout.envoy.bootstrap import Address
 from rollout.fleet.fleet import Fleet
+from rollout.fleet.snapshot import Snapshot
 from rollout.intake.evidence import RecordedEvidence
 from rollout.lake.accounts.books import Books
 from rollout.lake.segments import Kind
@@ -166,22 +167,30 @@ def _begun(world: World, number: int, ledger: SqlLedger, counts: Counts) -> int:
 
 
 def _confirm(fleet: Fleet, ending: threading.Event) -> None:
-    """Be a node that serves whatever is wanted, as soon as it is wanted."""
+    """Be a node that serves whatever is wanted, as soon as it is wanted, and says so every second."""
+    version, content = "", b""
     while not ending.wait(0.05):
         snapshot = fleet.wanted
         if snapshot is None:
             continue
-        live = tuple(
-            LiveState(
-                experiment=one.placement.policy.name,
-                revision=one.placement.revision,
-                split=SplitState(steps_on=one.placement.split.steps_on),
-                placement=one.version,
-            )
-            for one in snapshot.wanted
-        )
-        fleet.told(NODE, NodeState(live=live, snapshot=snapshot.version))
+        if snapshot.version != version:
+            version, content = snapshot.version, _told(snapshot)
+        # Read as the API reads it: what a node does to say it costs the control plane nothing.
+        fleet.told(NODE, NodeState.model_validate_json(content))
         ending.wait(1.0)
+
+
+def _told(snapshot: Snapshot) -> bytes:
+    live = tuple(
+        LiveState(
+            experiment=one.placement.policy.name,
+            revision=one.placement.revision,
+            split=SplitState(steps_on=one.placement.split.steps_on),
+            placement=one.version,
+        )
+        for one in snapshot.wanted
+    )
+    return NodeState(live=live, snapshot=snapshot.version).model_dump_json().encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,5 +66,20 @@ def test_state_alone_is_due_for_a_latched_proof_and_for_freshness() -> None:
     assert album.state_is_due(RUN, replace(RUN, fresh_us=RUN.fresh_us + 30 * SECOND_US))
 
 
+def test_a_picture_that_is_nearly_due_goes_with_a_state_that_is_written_anyway() -> None:
+    hour = replace(RUN, started_us=NOW_US - HOUR_US)
+    (last,) = kept(HELD, until_us=SECOND_US)
+    seen = Standing(hour, 2, last)
+    fresh = replace(hour, fresh_us=hour.fresh_us + 30 * SECOND_US)
+    for after, seconds, is_kept in (
+        (fresh, 28, True),
+        (fresh, 26, False),
+        (hour, 35, False),
+        (hour, 37, True),
+    ):
+        entry = Album().entry(seen, after, HELD, look(NOW_US + seconds * SECOND_US))
+        assert (entry is not None) == is_kept, (seconds, is_kept)
+
+
 def test_recorded_freshness_never_lags_by_as_much_as_a_gap_that_counts() -> None:
     assert Album().freshness_s / 10 * SECOND_US <= GAP_US / 2

@@ -127,6 +127,16 @@ def test_a_memory_knows_objects_and_not_values() -> None:
     assert memory.result("sum", np.copy, one.copy()) is not first
 
 
+def test_a_memory_knows_whole_numbers_by_what_they_are() -> None:
+    memory, large = Memory(), 10**9
+    first = memory.result("list", lambda number: [number], large)
+    assert memory.result("list", lambda number: [number], 10**9 + large - 10**9) is first
+    assert memory.result("list", lambda number: [number], large + 1) == [large + 1]
+    one = memory.result("list", lambda number: [number], 1)
+    assert memory.result("list", lambda number: [number], True) is not one  # noqa: FBT003 (a truth is no number)
+    assert memory.result("list", lambda number: [number], 1.0) is not one
+
+
 def test_a_memory_gives_an_array_back_only_while_no_bit_differs() -> None:
     memory, zero = Memory(), np.zeros(2)
     assert memory.same("harm", zero) is zero

@@ -34,6 +34,8 @@ class Album:
     least_s: float = 2.0
     per_age: int = 100
     """While a run's age doubles, 0.7 times as many looks are kept: about 1,000 in a fortnight."""
+    early: float = 0.75
+    """A look may be kept after this share of the distance, when its state is written in any case."""
     flutter_s: float = 30.0
     """The least distance of reasons that change back and forth in an old run; less in a young one."""
     freshness_s: float = 300.0
@@ -74,8 +76,12 @@ class Album:
         if decision != last.decision:
             return since_us >= min(self.flutter_s * _SECOND_US, age_us / (20 * self.per_age))
         picture_us = max(self.least_s * _SECOND_US, age_us / self.per_age)
-        is_quiet = decision.action in QUIET
-        return is_quiet and look.judgement.evidence_is_fresh and since_us >= picture_us
+        if decision.action not in QUIET or not look.judgement.evidence_is_fresh:
+            return False
+        # Where state is written anyway, a picture that is nearly due goes with it: one write is enough.
+        return since_us >= picture_us or (
+            since_us >= self.early * picture_us and self.state_is_due(before, after)
+        )
 
 
 def _place(experiment: Experiment) -> tuple[object, ...]:

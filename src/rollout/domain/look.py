@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -56,6 +57,7 @@ class Looks:
 
 # Before everything, for a watermark that is not known; differences of it stay inside an int64.
 _NEVER = -(2**62)
+_SPLIT_BAR: Final = bars.reject_bar(balance.ALPHA)
 
 
 def looks(
@@ -71,8 +73,9 @@ def looks(
     # After a promotion units are no longer split evenly.
     uneven = memory.result("mismatch", _mismatch, policy, evidence.enrolled, evidence.enrolled_arms)
     mismatch = np.where(is_watching, 0.0, uneven)
+    each = np.zeros(number, dtype=np.int64)
     watermark, fast = (
-        np.broadcast_to((_NEVER if mark is None else mark) - np.asarray(evidence.lag_us), (number,))
+        each + ((_NEVER if mark is None else mark) - evidence.lag_us)
         for mark in (evidence.watermark_us, evidence.fast_watermark_us)
     )
     entered = np.array([max(one.step_entered_us, one.watch_from_us or 0) for one in experiments])
@@ -83,7 +86,7 @@ def looks(
     began = np.array([_begin(one) for one in experiments]) if first is None else np.asarray(first)
     return Looks(
         log_e_mismatch=mismatch,
-        split_holds=mismatch < bars.reject_bar(balance.ALPHA),
+        split_holds=mismatch < _SPLIT_BAR,
         is_fresh=(watermark >= least) & (fast >= least) & (watermark <= most) & (fast <= most),
         is_watching=is_watching,
         is_mirroring=np.array([_is_mirroring(one) for one in experiments], dtype=np.bool_),

@@ -15,8 +15,8 @@ R = TypeVar("R")
 class Memory:
     """Keeps one result under each name; the next call with the very same objects gets it back.
 
-    Objects are compared by identity, and kept, so what they are must never be changed in place. Forgetting
-    costs time only: a result is what the function would return, to the last bit.
+    Objects are compared by identity, and kept, so what they are must never be changed in place; whole numbers
+    by what they are. Forgetting costs time only: a result is what the function would return, to the last bit.
     """
 
     def __init__(self) -> None:
@@ -58,4 +58,4 @@ NO_MEMORY: Final = Forgetful()
 
 
 def _is(one: object, other: object) -> bool:
-    return one is other
+    return one is other or (type(one) is int and type(other) is int and one == other)

@@ -53,7 +53,6 @@ def is_empty(found: ClosedRatio) -> BoolArray:
 
 def _harm(metric: Metric, first: FirstErrors, memory: Memory) -> FloatArray:
     """Return harm since some start; it speaks only while requests fail beyond floor and margin."""
-    margin, floor = metric.margin or 0.0, metric.floor or 0.0
     strongest = memory.result(
         (metric.name, "since starts"),
         _since_starts,
@@ -63,8 +62,28 @@ def _harm(metric: Metric, first: FirstErrors, memory: Memory) -> FloatArray:
         first.share,
         first.start_index,
     )
-    rate = _share_of_requests(first.candidate_errors, first.candidate_requests)
-    other = _share_of_requests(first.comparison_errors, first.comparison_requests)
+    return memory.result(
+        (metric.name, "while they fail"),
+        _while_they_fail,
+        strongest,
+        metric,
+        first.candidate_errors,
+        first.candidate_requests,
+        first.comparison_errors,
+        first.comparison_requests,
+    )
+
+
+def _while_they_fail(  # noqa: PLR0913, PLR0917 (each is one thing that is counted)
+    strongest: FloatArray,
+    metric: Metric,
+    failed: Counts,
+    requests: Counts,
+    others_failed: Counts,
+    others_requests: Counts,
+) -> FloatArray:
+    margin, floor = metric.margin or 0.0, metric.floor or 0.0
+    rate, other = _share_of_requests(failed, requests), _share_of_requests(others_failed, others_requests)
     return bars.withhold(strongest, (rate > floor) & (rate > (1.0 + margin) * other))
 
 

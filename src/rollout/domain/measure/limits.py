@@ -62,5 +62,8 @@ def _since_starts(  # noqa: PLR0913, PLR0917 (each is one thing that is counted)
     units = slo.log_e_units_violation(totals, limit=most, exceeding_units=exceeding)
     is_suspect = units > 0
     by_window = np.zeros(units.shape)
-    by_window[is_suspect] = slo.log_e_violation(window_fractions[is_suspect], windows[is_suspect], limit=most)
+    if is_suspect.any():
+        by_window[is_suspect] = slo.log_e_violation(
+            window_fractions[is_suspect], windows[is_suspect], limit=most
+        )
     return starts.strongest(bars.both(units, by_window), index)
