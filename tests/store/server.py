@@ -57,7 +57,7 @@ class Server:
         data = str(self.folder / "data")
         asked = ["--auth=trust", "--encoding=utf8", "--no-locale", "--no-sync", "--username=postgres"]
         subprocess.run(
-            [self._program("initdb"), *asked, "-D", data],
+            [self.program("initdb"), *asked, "-D", data],
             check=True,
             stdout=subprocess.DEVNULL,
             cwd=self.folder,
@@ -77,7 +77,7 @@ class Server:
         own = ["-D", str(self.folder / "data"), "-k", str(self.folder)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._program("postgres"), *own, *settings],
+                [self.program("postgres"), *own, *settings],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
@@ -186,7 +186,8 @@ class Server:
         known = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         return [int(pid) for pid in known.read_text().split()] if known.exists() else []
 
-    def _program(self, name: str) -> str:
+    def program(self, name: str) -> str:
+        """Return where one of its programs is."""
         if self._programs is None:
             self._programs = _programs(self.folder)
         return str(self._programs / "bin" / name)
