@@ -23,12 +23,16 @@ def look(at_us: int, *, is_fresh: bool = True) -> Look:
 
 def kept(*decisions: Decision, until_us: int, is_fresh: bool = True) -> list[Entry]:
     """Return what is kept of a run whose looks every ten seconds end in these decisions in turn."""
-    album, entries = Album(), list[Entry]()
+    album, entries, run = Album(), list[Entry](), RUN
     for number, at_us in enumerate(range(NOW_US, NOW_US + until_us, 10 * SECOND_US)):
-        seen = Standing(RUN, number, entries[-1] if entries else None)
+        seen = Standing(run, number, entries[-1] if entries else None)
         decision = decisions[number % len(decisions)]
-        if entry := album.entry(seen, RUN, decision, look(at_us, is_fresh=is_fresh)):
+        after = replace(run, fresh_us=at_us) if is_fresh else run
+        entry = album.entry(seen, after, decision, look(at_us, is_fresh=is_fresh))
+        if entry:
             entries.append(entry)
+        if entry or album.state_is_due(run, after):
+            run = after
     return entries
 
 

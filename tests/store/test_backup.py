@@ -64,7 +64,12 @@ def test_what_was_backed_up_comes_back_and_goes_on(address: Path | str, tmp_path
     (kept,) = ledger.runs()
     run(save, tmp_path, variables)
     assert ledger.record(kept, kept.experiment, entry(2)), "it was saved while it ran"
+    written = {file: file.read_bytes() for file in tmp_path.glob("control.db-*")}
     database.close()
+    for file, content in written.items():
+        file.write_bytes(
+            content
+        )  # as whoever was killed leaves it: SQLite would take it for the backup's own
     run(bring_back, tmp_path, variables)
     database = Database.writer(address)
     ledger = ledger_of(database)

@@ -8,7 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, MultipleResultsFound, OperationalError
 from sqlmodel import SQLModel
 
 from rollout.errors import Retry, WrongSettings
@@ -78,6 +78,10 @@ def test_a_glance_sees_what_was_committed_and_nothing_else(address: Path | str) 
         reader = Database.reader(address)
         assert reader.glance(asked, name="a") is None
     assert reader.glance(asked, name="a") == database.glance(asked, name="a") == 7
+    with database.write() as connection:
+        connection.execute(text("INSERT INTO run (experiment, revision) VALUES ('a', 8)"))
+    with pytest.raises(MultipleResultsFound):
+        database.glance(asked, name="a")
     reader.close()
     database.close()
 

@@ -47,6 +47,19 @@ def test_another_process_reads_what_was_recorded(address: Path | str) -> None:
     second.close()
 
 
+def test_a_run_that_lost_its_route_between_two_questions_is_not_served(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = ledger_of(database)
+    uid = ledger.start(POLICY, NOW_US).experiment.uid
+    version = database.glance(text("SELECT version FROM experiment WHERE uid = :uid"), uid=uid)
+    with database.write() as connection:
+        connection.execute(text("UPDATE experiment SET is_served = :no"), {"no": False})
+    assert ledger.run(uid) is None
+    monkeypatch.setattr(Database, "glance", lambda *_, **__: version)
+    assert ledger_of(database).run(uid) is None
+
+
 def test_a_decision_names_the_policy_that_it_rests_on(database: Database) -> None:
     ledger = ledger_of(database)
     seen = ledger.start(POLICY, NOW_US, text="kind: RolloutPolicy\n")

@@ -35,7 +35,7 @@ class Album:
     per_age: int = 100
     """While a run's age doubles, 0.7 times as many looks are kept: about 1,000 in a fortnight."""
     early: float = 0.75
-    """A look may be kept after this share of the distance, when its state is written in any case."""
+    """After this share of the distance a look may be kept, when that spares a write."""
     flutter_s: float = 30.0
     """The least distance of reasons that change back and forth in an old run; less in a young one."""
     freshness_s: float = 300.0
@@ -62,9 +62,11 @@ class Album:
 
     def state_is_due(self, before: Experiment, after: Experiment) -> bool:
         """Return whether state alone is worth recording: anything but that evidence has just been fresh."""
-        tenth_us = min(self.freshness_s, after.policy.decide.no_data_hold_s) * _SECOND_US / 10
         is_news = replace(after, fresh_us=before.fresh_us) != before
-        return is_news or after.fresh_us - before.fresh_us >= tenth_us
+        return is_news or after.fresh_us - before.fresh_us >= self._lag_us(after)
+
+    def _lag_us(self, run: Experiment) -> float:
+        return min(self.freshness_s, run.policy.decide.no_data_hold_s) * _SECOND_US / 10
 
     def _is_kept(self, seen: Standing, after: Experiment, decision: Decision, look: Look) -> bool:
         last, before = seen.last, seen.experiment
@@ -78,10 +80,10 @@ class Album:
         picture_us = max(self.least_s * _SECOND_US, age_us / self.per_age)
         if decision.action not in QUIET or not look.judgement.evidence_is_fresh:
             return False
-        # Where state is written anyway, a picture that is nearly due goes with it: one write is enough.
-        return since_us >= picture_us or (
-            since_us >= self.early * picture_us and self.state_is_due(before, after)
-        )
+        left_us = picture_us - since_us
+        # Where state is written now, and would not be again before the picture is due, one write is enough.
+        is_nearly_due = since_us >= self.early * picture_us and left_us < self._lag_us(after)
+        return left_us <= 0 or (is_nearly_due and self.state_is_due(before, after))
 
 
 def _place(experiment: Experiment) -> tuple[object, ...]:

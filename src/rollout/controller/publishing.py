@@ -27,7 +27,7 @@ class Publishing:
         """When the last publication was that did not fail."""
         self._last_problems: tuple[Exception, ...] = ()
         self._placed: dict[str, tuple[Experiment, Placement | None]] = {}
-        """What was derived last of each run, from what: it stays as it is while the run cannot be read."""
+        """Of each run the state that was read last and what follows from it, also while it cannot be read."""
 
     def confirms(self, name: str) -> bool | None:
         """Return whether one policy's split was live everywhere, or None before the first publication."""

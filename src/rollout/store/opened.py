@@ -59,7 +59,7 @@ class Opened(ABC):
                 yield connection
 
     def glance(self, asked: TextClause, given: Mapping[str, object]) -> Any:  # noqa: ANN401 (whatever the column holds)
-        """Return the one value that a question finds, or None."""
+        """Return the one value that a plain question finds, or None."""
         with self.reading() as connection:
             return connection.execute(asked, given).scalar_one_or_none()
 

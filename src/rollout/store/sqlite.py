@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, StaticPool, TextClause, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, MultipleResultsFound
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from rollout.errors import Problem, WrongSettings
@@ -70,12 +70,14 @@ class SqliteFile(Opened):
         try:
             connection = self.engine.raw_connection()
             try:
-                row = connection.cursor().execute(asked.text, given).fetchone()
+                rows = connection.cursor().execute(asked.text, given).fetchmany(2)
             finally:
                 connection.close()
         except sqlite3.Error as error:
             raise DBAPIError(asked.text, None, error) from None
-        return None if row is None else row[0]
+        if len(rows) > 1:
+            raise MultipleResultsFound(asked.text)
+        return rows[0][0] if rows else None
 
     def unbounded(self, connection: Connection) -> None:
         """Nothing bounds it."""

@@ -76,8 +76,10 @@ class Books:
 
         Runs that are asked about for the first time at once are read together, in one pass over the lake.
         """
-        key = self._wanted.add(asked, now_us)
+        self._wanted.add(asked, now_us)
         with self._turn:
+            # Once more: whoever's turn it was may have forgotten it, by a clock that was set meanwhile.
+            key = self._wanted.add(asked, now_us)
             self._refresh(now_us)
             return question(self._accounts[key], self._outcomes)
 
@@ -150,7 +152,7 @@ class Books:
         changes = self._wanted.changes(now_us)
         for key in changes.gone:
             self._accounts.pop(key, None)
-        self._filed.needed_from_us = self._wanted.from_us
+        self._filed.needed_from_us = changes.from_us
         has_news = self._filed.has_news()
         if has_news:
             exposures, seen = self._filed.fresh(Kind.EXPOSURES)

@@ -20,11 +20,13 @@ class Changes:
 
     gone: frozenset[Key]
     opened: tuple[Asked, ...]
+    from_us: int
+    """The earliest time of an outcome that can matter to anybody."""
 
 
 @dataclass(slots=True)
 class Wanted:
-    """What was asked lately, and by when; whoever asked last comes last."""
+    """What was asked lately; whoever asked last comes last, whatever the clock said."""
 
     _asked: dict[Key, tuple[Asked, int]] = field(default_factory=dict)
     _unread: set[Key] = field(default_factory=set)
@@ -45,30 +47,31 @@ class Wanted:
         return key
 
     def changes(self, now_us: int) -> Changes:
-        """Return what has changed since this was asked last; whoever asks carries all of it out, or none."""
+        """Return what has changed since this was asked last; who cannot carry all of it out calls `again`."""
         with self._turn:
-            old = set[Key]()
-            for key, (_, at_us) in self._asked.items():
-                if now_us - at_us < FORGET_US:
-                    break
-                old.add(key)
-            for key in old:
-                del self._asked[key]
-                self._from_us = None
+            old = self._forget(now_us)
             unread, self._unread = self._unread, set()
             opened = tuple(one for key, (one, _) in self._asked.items() if key in unread) if unread else ()
-            gone = frozenset(old | unread)
-        return Changes(gone, opened)
+            return Changes(frozenset(old | unread), opened, self._earliest_us())
 
     def again(self) -> None:
         """Have everything that is wanted read from the beginning."""
         with self._turn:
             self._unread = {*self._asked}
 
-    @property
-    def from_us(self) -> int:
-        """The earliest time of an outcome that can matter to anybody."""
-        with self._turn:
-            if self._from_us is None and self._asked:
-                self._from_us = min(one.outcomes_from_us for one, _ in self._asked.values())
-            return self._from_us or 0
+    def _forget(self, now_us: int) -> set[Key]:
+        """Give up what was asked too long ago, or by a clock that was far ahead; return what."""
+        old = set[Key]()
+        for key, (_, at_us) in self._asked.items():
+            if abs(now_us - at_us) < FORGET_US:
+                break
+            old.add(key)
+        for key in old:
+            del self._asked[key]
+            self._from_us = None
+        return old
+
+    def _earliest_us(self) -> int:
+        if self._from_us is None and self._asked:
+            self._from_us = min(one.outcomes_from_us for one, _ in self._asked.values())
+        return self._from_us or 0
