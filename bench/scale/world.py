@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, TypeVar
 
 from bench.fast.workload import BEGIN_US, HOUR_S, SECOND_US, SHARES, World
 from rollout.api.access import bearer
@@ -46,6 +46,7 @@ TOKEN: Final = "a token of a benchmark only"  # noqa: S105 (no secret: the house
 NODE: Final = "node"
 LONG_S: Final = 48 * 3_600.0
 ENDS_WITHIN_S: Final = 15.0
+Made = TypeVar("Made")
 _LOG: Final = "0123456789abcdef" * 2
 
 
@@ -66,6 +67,8 @@ class Looks:
     ticks: list[Seen] = field(default_factory=list)
     told_s: list[tuple[float, float]] = field(default_factory=list)
     """When evidence against a candidate was seen to its end, and how long after it was counted."""
+    making_s: float = 0.0
+    """Processor time that went into making the traffic, which is the benchmark's own."""
     _against: dict[str, float] = field(default_factory=dict)
     """Since when there is some that no look has begun to see, by experiment."""
 
@@ -74,6 +77,16 @@ class Looks:
         now_s = time.monotonic()
         for name in against:
             self._against.setdefault(name, now_s)
+
+    def made(self, traffic: Iterator[Made]) -> Iterator[Made]:
+        """Yield the traffic, and note what making it takes."""
+        while True:
+            began_s = time.thread_time()
+            one = next(traffic, None)
+            self.making_s += time.thread_time() - began_s
+            if one is None:
+                return
+            yield one
 
     def under_way(self) -> int:
         """Return how many runs are not over."""
@@ -206,7 +219,8 @@ class Traffic:
 
 def _feed(traffic: Traffic, now_us: Callable[[], int], ending: threading.Event) -> None:
     """Count a second's traffic every second, and hurry those against whom something came."""
-    for end_us, counted in traffic.world.segments(traffic.thresholds, 0, 3_600, 1):
+    segments = traffic.looks.made(traffic.world.segments(traffic.thresholds, 0, 3_600, 1))
+    for end_us, counted in segments:
         if ending.wait(max((end_us - now_us()) / SECOND_US, 0.0)):
             return
         # No bytes: the files of the lake are not what is measured here.

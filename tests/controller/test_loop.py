@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -28,6 +28,7 @@ from tests.simulation.fakes import Inline, MemoryLedger
 
 PACE = Pace(jitter=0.0)
 LOST = Retry(Problem("outside", "no answer", "ask again"))
+WITHIN_S = 30.0
 BLOCKED = Stop(Problem("outside", "refused", "a person has to act"))
 
 
@@ -353,62 +354,82 @@ def test_workers_refuse_what_is_over_their_limit() -> None:
     assert workers.finish(30)
 
 
-class Slow:
-    """Workers that begin everything and end nothing until they are told."""
-
-    def __init__(self) -> None:
-        self.tasks: dict[str, Callable[[], None]] = {}
-
-    def begin(self, name: str, task: Callable[[], None]) -> bool:
-        self.tasks[name] = task
-        return True
-
-    def finish(self, within_s: float) -> bool:
-        del within_s
-        return True
-
-
 class Stand:
     """A loop over so many runs, of which each look lasts until the test ends it."""
 
     def __init__(self, runs: int) -> None:
-        self.now_s, self.workers, ledger = 0.0, Slow(), MemoryLedger()
+        self.now_s, ledger = 0.0, MemoryLedger()
+        self.changed, self.under_way, self.ended = threading.Condition(), list[str](), set[str]()
         for number in range(runs):
             ledger.start(replace(POLICY, name=f"run{number}"), NOW_US)
         self.names = {one.experiment.uid: one.experiment.policy.name for one in ledger.runs()}
         clock = Clock(lambda: self.now_s, lambda: NOW_US)
-        self.loop = Loop(ledger, self.tick, clock=clock, chance=lambda: 0.5, workers=self.workers)
+        self.loop = Loop(ledger, self.tick, clock=clock, chance=lambda: 0.5, workers=Threads())
 
     def tick(self, uid: str, _now_us: int) -> Tick:
-        experiment = replace(EXPERIMENT, uid=uid)
-        return Tick(experiment, 1, None, was_overtaken=False, problems=())
+        name = self.names[uid]
+        with self.changed:
+            self.under_way.append(name)
+            self.changed.notify_all()
+            assert self.changed.wait_for(lambda: name in self.ended, WITHIN_S)
+            self.ended.remove(name)
+            self.under_way.remove(name)
+        return Tick(replace(EXPERIMENT, uid=uid), 1, None, was_overtaken=False, problems=())
 
-    def begun(self) -> list[str]:
-        """Take a turn, and return whose looks are under way."""
+    def begun(self, number: int) -> list[str]:
+        """Take a turn, and return whose looks are under way once there are so many."""
         self.loop.turn()
-        return [self.names[task.removeprefix("tick-")] for task in self.workers.tasks]
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.under_way) == number, WITHIN_S), self.under_way
+            return list(self.under_way)
 
-    def end(self, name: str) -> None:
-        """End one look."""
-        uid = next(uid for uid, known in self.names.items() if known == name)
-        self.workers.tasks.pop(f"tick-{uid}")()
+    def end(self, *names: str) -> None:
+        """End these looks."""
+        with self.changed:
+            self.ended.update(names)
+            self.changed.notify_all()
+            assert self.changed.wait_for(lambda: not self.ended, WITHIN_S)
+
+    def leave(self) -> None:
+        """Begin no more looks, and end those that are under way."""
+        self.loop.stop()
+        with self.changed:
+            self.ended.update(self.under_way)
+            self.changed.notify_all()
 
 
-def test_only_a_few_looks_begin_at_once_and_one_that_waits_makes_room() -> None:
-    stand = Stand(10)
-    assert len(stand.begun()) == YOUNG_AT_ONCE
-    assert len(stand.begun()) == YOUNG_AT_ONCE
-    stand.end(stand.begun()[0])
-    assert len(stand.begun()) == YOUNG_AT_ONCE, "another began in its place"
+@pytest.fixture
+def stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
+    made = Stand(request.param)
+    yield made
+    made.leave()
+
+
+@pytest.mark.parametrize("stand", [10], indirect=True)
+def test_only_a_few_looks_begin_at_once_and_one_that_waits_makes_room(stand: Stand) -> None:
+    assert len(stand.begun(YOUNG_AT_ONCE)) == YOUNG_AT_ONCE
+    first = stand.begun(YOUNG_AT_ONCE)[0]
+    stand.end(first)
+    assert first not in stand.begun(YOUNG_AT_ONCE), "another began in its place"
     stand.now_s = YOUNG_S
-    assert len(stand.begun()) == 2 * YOUNG_AT_ONCE, "those that last wait for something"
+    stand.begun(2 * YOUNG_AT_ONCE)  # those that last wait for something
 
 
-def test_evidence_goes_before_what_is_only_due() -> None:
-    stand = Stand(YOUNG_AT_ONCE + 2)
-    first, waits, last = stand.begun()[0], "run4", "run5"
-    assert not {waits, last}.intersection(stand.begun())
+@pytest.mark.parametrize("stand", [YOUNG_AT_ONCE + 2], indirect=True)
+def test_evidence_goes_before_what_is_only_due(stand: Stand) -> None:
+    first, waits, last = stand.begun(YOUNG_AT_ONCE)[0], "run4", "run5"
+    assert not {waits, last}.intersection(stand.begun(YOUNG_AT_ONCE))
     stand.loop.hurry({last})
     stand.end(first)
-    assert last in stand.begun()
-    assert waits not in stand.begun()
+    found = stand.begun(YOUNG_AT_ONCE)
+    assert last in found
+    assert waits not in found
+
+
+@pytest.mark.parametrize("stand", [YOUNG_AT_ONCE + 3], indirect=True)
+def test_a_thread_goes_on_with_what_is_due_and_nothing_waits_for_the_next_turn(stand: Stand) -> None:
+    before = stand.begun(YOUNG_AT_ONCE)
+    stand.end(*before[:3])
+    with stand.changed:
+        assert stand.changed.wait_for(lambda: len(stand.under_way) == YOUNG_AT_ONCE, WITHIN_S)
+    assert not set(stand.under_way) & set(before[:3])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -54,6 +55,8 @@ class Loop:
         self._turn = threading.Lock()
         self._queue = Queue()
         self._discover_at_s = clock.steady_s()
+        self._awake_at_s = math.inf
+        """When `run` next looks what is due, by itself: whatever is due sooner wakes it."""
         self._unread = 0
         self._counted = Counted()
         self._named: frozenset[str] = frozenset()
@@ -114,14 +117,16 @@ class Loop:
             if uid is None:
                 break
             if young >= YOUNG_AT_ONCE:
+                with self._turn:
+                    self._awake_at_s = math.inf
                 return YOUNG_S  # or until one of them has ended
             if uid in begun:
                 return 0.0  # due again already: first see what else there is to do
             self._begin(uid)
             begun.add(uid)
         with self._turn:
-            next_s = self._queue.next_s()
-        return max(min(self._discover_at_s, next_s) - self._clock.steady_s(), 0.0)
+            self._awake_at_s = min(self._discover_at_s, self._queue.next_s())
+            return max(self._awake_at_s - self._clock.steady_s(), 0.0)
 
     def _discover(self) -> None:
         """Read which runs there are; those that somebody changed are due at once."""
@@ -160,17 +165,46 @@ class Loop:
 
     def _begin(self, uid: str) -> None:
         with self._turn:
-            one, now_s = self._queue.take(uid), self._clock.steady_s()
-            due_s, one.began_s = one.since_s, now_s
-            one.is_busy, one.is_urgent, one.is_hurried = True, False, False
-        if self._workers.begin(f"tick-{uid}", lambda: self._carry_out(uid)):
+            now_s = self._clock.steady_s()
+            due_s = self._take(uid, now_s)
+        if self._workers.begin(f"tick-{uid}", lambda: self._carry_on(uid)):
             with self._turn:
                 self._counted.began(now_s - due_s)
             return
         with self._turn:
+            one = self._queue.runs[uid]
             self._counted.refused += 1
             one.is_busy, one.refused_s, one.at_s = False, due_s, now_s + self._pace.interval_s
             self._queue.put(uid)
+
+    def _take(self, uid: str, now_s: float) -> float:
+        """Have a run be looked at from now on, and return since when it was due; only within a turn."""
+        one = self._queue.take(uid)
+        due_s, one.began_s = one.since_s, now_s
+        one.is_busy, one.is_urgent, one.is_hurried = True, False, False
+        return due_s
+
+    def _carry_on(self, uid: str) -> None:
+        """Tick one run, and in the same thread what is due then: each handing over costs a part of a look."""
+        seen = set[str]()
+        another: str | None = uid
+        while another is not None:
+            seen.add(another)
+            self._carry_out(another)
+            another = self._another(seen)
+
+    def _another(self, seen: Collection[str]) -> str | None:
+        """Return a run that is due, as taken; none when this thread had it before, or there are enough."""
+        with self._turn:
+            now_s = self._clock.steady_s()
+            uid = None if self._stopping.is_set() else self._queue.first(now_s)
+            if uid is None:
+                return None
+            if uid in seen or self._queue.young(now_s - YOUNG_S) >= YOUNG_AT_ONCE:
+                self._changed.set()
+                return None
+            self._counted.began(now_s - self._take(uid, now_s))
+            return uid
 
     def _carry_out(self, uid: str) -> None:
         """Tick one run, and put it back into the queue whatever came of it."""
@@ -195,11 +229,12 @@ class Loop:
             if tick is not None:
                 one.version = tick.version
             self._queue.put(uid)
+            if one.at_s < self._awake_at_s:
+                self._changed.set()
             text = "\n".join(f"{type(problem).__name__}: {problem}" for problem in problems)
             is_new, one.said = text != one.said, text
         if is_new:
             _say(uid, problems)
-        self._changed.set()
 
     def _pause_s(self, tick: Tick | None, failures: int) -> float:
         if tick is not None:
