@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from rollout.agent.log import Log
 from rollout.agent.offsets import Offsets
+from rollout.lake import segments
 
 
 def names() -> Callable[[], str]:
@@ -112,22 +115,75 @@ def deleted(log: Log, access: Path) -> None:
     log.heal(7)
 
 
+@pytest.mark.parametrize("is_killed", [False, True])
 @pytest.mark.parametrize(("end", "before"), [(rotated, ["one\n"]), (deleted, [])])
 def test_a_file_renamed_before_it_had_an_identity_is_taken_for_rotated_too(
-    end: Callable[[Log, Path], None], before: list[str], tmp_path: Path
+    end: Callable[[Log, Path], None], before: list[str], tmp_path: Path, *, is_killed: bool
 ) -> None:
-    log, access = opened(tmp_path, names()), tmp_path / "access.log"
+    draw = names()
+    log, access = opened(tmp_path, draw), tmp_path / "access.log"
     access.write_text("one\n")
     log.parts()
     (tmp_path / "access.log.copy").write_text("one\n")
     end(log, access)
     access.write_text("two\n")
     access.rename(tmp_path / "access.log.1")
+    if is_killed:
+        log = opened(tmp_path, draw)
     assert log.heal(8) is None
     assert [part.path.read_text() for part in log.parts()] == [*before, "two\n", ""]
     assert len({part.log for part in log.parts()}) == len(before) + 2
     assert log.heal(9) is None
     assert (tmp_path / "access.log.copy").exists(), "it was there before, so its lines were read"
+
+
+def test_the_first_file_of_all_may_be_renamed_before_anybody_looks(tmp_path: Path) -> None:
+    access = tmp_path / "access.log"
+    (tmp_path / "access.log.old").write_text("of another program\n")
+    log = opened(tmp_path, names())
+    access.write_text("one\n")
+    access.rename(tmp_path / "access.log.1")
+    assert log.heal(7) is None
+    assert [part.path.read_text() for part in log.parts()] == ["one\n"]
+    assert (tmp_path / "access.log.old").exists()
+
+
+def test_what_an_older_program_kept_beside_the_file_is_read_and_nothing_is_taken_twice(
+    tmp_path: Path,
+) -> None:
+    draw, access = names(), tmp_path / "access.log"
+    access.write_text("one\n")
+    (first,) = opened(tmp_path, draw).parts()
+    kept = {"log": first.log, "inode": access.stat().st_ino}
+    (tmp_path / "access.log.identity").write_text(json.dumps(kept))
+    access.rename(tmp_path / f"access.log.{5:016d}.{first.log}")
+    (tmp_path / "access.log.copy").write_text("one\n")
+    log = opened(tmp_path, draw)
+    log.heal(7)
+    assert [part.path.read_text() for part in log.parts()] == ["one\n", ""]
+    assert (tmp_path / "access.log.copy").exists(), "nobody can say whether its lines were read"
+
+
+def test_a_disk_without_room_keeps_nobody_from_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, access = opened(tmp_path, names()), tmp_path / "access.log"
+    access.write_text("one\n")
+    log.parts()
+    (tmp_path / "access.log.copy").write_text("one\n")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(segments, "publish", full)
+        assert log.heal(7) is None
+        assert len(log.parts()) == 1
+    log.heal(8)
+    access.rename(tmp_path / "access.log.1")
+    again = opened(tmp_path, names())
+    assert again.heal(9) is None
+    assert (tmp_path / "access.log.copy").exists()
 
 
 def test_a_file_that_is_gone_is_told_once(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +36,18 @@ class Part:
             return 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is kept beside the current file: who it is, and what a process that begins anew cannot see."""
+
+    log: str
+    inode: int
+    strangers: tuple[int, ...] | None = None
+    """The inodes of files that bore our name's beginning then; an older program did not keep them."""
+    is_gone: bool = False
+    """Whether it was missed, and nothing has been given an identity since."""
+
+
 class Log:
     """The current file and the rotated ones, whose names carry when and who they are."""
 
@@ -57,9 +70,11 @@ class Log:
         self._identity_file = file.with_name(file.name + ".identity")
         self._rotated = re.compile(re.escape(file.name) + r"\.(?P<at>\d{16})\.(?P<log>[0-9a-f]{32})")
         self._settling_since_us: dict[str, int] = {}
-        self._gone: str | None = None
-        self._strangers_before: frozenset[int] | None = None
         file.parent.mkdir(parents=True, exist_ok=True)
+        known = self._read_identity()
+        self._gone = known.log if known is not None and known.is_gone else None
+        inodes = self._inodes() if known is None else known.strangers
+        self._strangers_before = None if inodes is None else frozenset(inodes)
 
     @property
     def folder(self) -> Path:
@@ -86,7 +101,7 @@ class Log:
         """Begin a new file; the old one is complete when the writer has had time to let go of it."""
         if self._file.exists():
             self._set_aside(self._file, self._identity(), now_us)
-            self._remember_strangers()
+            self._remember()
             self._reopen()
 
     def renew(self, part: Part) -> None:
@@ -106,21 +121,20 @@ class Log:
         if self._is_spoiled():
             self.rotate(now_us)
         known, begun = self._read_identity(), self._file.exists()
-        if known is None or (begun and self._file.stat().st_ino == known[1]):
-            self._remember_strangers()
+        if known is None or (begun and self._file.stat().st_ino == known.inode):
+            if known is None:
+                self._set_strays_aside(now_us)
+            self._remember()
             return None
-        log, inode = known
         gone = None
-        if log == self._gone or log in self._taken():
-            # What was begun since may have been renamed before it had an identity.
-            for stray in self._strays():
-                self._set_aside(stray, self._draw(), now_us)
-        elif renamed := self._renamed(inode):
-            self._set_aside(renamed, log, now_us)
-            self._remember_strangers()
+        if known.log == self._gone or known.log in self._taken():
+            self._set_strays_aside(now_us)
+        elif renamed := self._renamed(known.inode):
+            self._set_aside(renamed, known.log, now_us)
+            self._remember()
         else:
-            gone = self._gone = log
-            self._remember_strangers()
+            gone = self._gone = known.log
+            self._remember()
         if not begun:
             self._reopen()
         return gone
@@ -146,8 +160,25 @@ class Log:
         """Return the file that was the current one; its inode may be another's by now, so names count."""
         return next((path for path in self._strangers() if path.stat().st_ino == inode), None)
 
-    def _remember_strangers(self) -> None:
-        self._strangers_before = frozenset(path.stat().st_ino for path in self._strangers())
+    def _set_strays_aside(self, now_us: int) -> None:
+        """Take in what was begun since, and renamed before it had an identity."""
+        for stray in self._strays():
+            self._set_aside(stray, self._draw(), now_us)
+
+    def _remember(self) -> None:
+        """Note, for a later process too, which files are none of ours, and whether ours is gone."""
+        inodes = self._inodes()
+        self._strangers_before = frozenset(inodes)
+        known = self._read_identity()
+        if known is None:
+            return
+        now = _Known(known.log, known.inode, inodes, is_gone=known.log == self._gone)
+        if now != known:
+            with suppress(OSError):  # a full disk: it is tried again at the next look, which goes on
+                self._write_identity(now)
+
+    def _inodes(self) -> tuple[int, ...]:
+        return tuple(sorted(path.stat().st_ino for path in self._strangers()))
 
     def _strays(self) -> list[Path]:
         """Return the files that somebody named since the last one that had an identity was there."""
@@ -166,20 +197,29 @@ class Log:
         inode = self._file.stat().st_ino
         known = self._read_identity()
         # A new file is often given the inode of one that was just deleted.
-        if known is not None and known[1] == inode and known[0] not in {*self._taken(), self._gone}:
-            return known[0]
+        if known is not None and known.inode == inode and known.log not in {*self._taken(), self._gone}:
+            return known.log
         return self._draw_identity(inode)
 
     def _draw_identity(self, inode: int) -> str:
         log = self._draw()
-        unfinished = self._identity_file.with_name(self._identity_file.name + segments.UNFINISHED)
-        unfinished.write_text(json.dumps({"log": log, "inode": inode}))
-        segments.publish(unfinished, self._identity_file)
+        self._write_identity(_Known(log, inode, self._inodes()))
         return log
 
-    def _read_identity(self) -> tuple[str, int] | None:
+    def _write_identity(self, known: _Known) -> None:
+        unfinished = self._identity_file.with_name(self._identity_file.name + segments.UNFINISHED)
+        unfinished.write_text(json.dumps(asdict(known)))
+        segments.publish(unfinished, self._identity_file)
+
+    def _read_identity(self) -> _Known | None:
         try:
             found = json.loads(self._identity_file.read_text())
         except FileNotFoundError:
             return None
-        return found["log"], found["inode"]
+        strangers = found.get("strangers")
+        return _Known(
+            found["log"],
+            found["inode"],
+            None if strangers is None else tuple(strangers),
+            is_gone=found.get("is_gone", False),
+        )
