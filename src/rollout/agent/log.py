@@ -101,7 +101,7 @@ class Log:
         """Begin a new file; the old one is complete when the writer has had time to let go of it."""
         if self._file.exists():
             self._set_aside(self._file, self._identity(), now_us)
-            self._remember()
+            self._remember(self._read_identity())
             self._reopen()
 
     def renew(self, part: Part) -> None:
@@ -124,17 +124,17 @@ class Log:
         if known is None or (begun and self._file.stat().st_ino == known.inode):
             if known is None:
                 self._set_strays_aside(now_us)
-            self._remember()
+            self._remember(known)
             return None
         gone = None
         if known.log == self._gone or known.log in self._taken():
             self._set_strays_aside(now_us)
         elif renamed := self._renamed(known.inode):
             self._set_aside(renamed, known.log, now_us)
-            self._remember()
+            self._remember(known)
         else:
             gone = self._gone = known.log
-            self._remember()
+            self._remember(known)
         if not begun:
             self._reopen()
         return gone
@@ -165,11 +165,10 @@ class Log:
         for stray in self._strays():
             self._set_aside(stray, self._draw(), now_us)
 
-    def _remember(self) -> None:
+    def _remember(self, known: _Known | None) -> None:
         """Note, for a later process too, which files are none of ours, and whether ours is gone."""
         inodes = self._inodes()
         self._strangers_before = frozenset(inodes)
-        known = self._read_identity()
         if known is None:
             return
         now = _Known(known.log, known.inode, inodes, is_gone=known.log == self._gone)

@@ -18,6 +18,7 @@ from rollout.domain.policy import Policy
 from rollout.errors import Problem, Stop
 from rollout.store.auditing import table_of
 from rollout.store.ledger_json import Unreadable, built, dumped, plain
+from rollout.store.ledger_rows import BESIDE
 from rollout.store.ledger_tables import BasisRow, DecisionRow
 
 KEPT_US: Final = 30 * 86_400_000_000
@@ -35,14 +36,14 @@ _FORGET_FAR: Final = _FADING.where(
     col(BasisRow.uid) == bindparam("of"), col(BasisRow.number) <= bindparam("until")
 )
 _STATES: Final = frozenset({"before", "after"})
-_BESIDE: Final = frozenset({"policy"})
 
 
 def text_of(basis: Basis) -> str:
     """Return a basis as canonical JSON; the policy, which stands beside its revision, is left out."""
     content = cast("dict[str, object]", plain(basis, without=_STATES))
-    states = {"before": basis.before, "after": basis.after}
-    return dumped({**content, **{name: plain(one, without=_BESIDE) for name, one in states.items()}})
+    content["before"] = plain(basis.before, without=BESIDE)
+    content["after"] = plain(basis.after, without=BESIDE)
+    return dumped(content)
 
 
 def basis_of(text: str, policy: Policy) -> Basis:

@@ -17,7 +17,8 @@ from rollout.errors import Problem, Stop
 from rollout.store.ledger_json import Unreadable, read, written
 from rollout.store.ledger_tables import AmendmentRow, DecisionRow, ExperimentRow, RevisionRow
 
-_BESIDE: Final = frozenset({"policy"})
+BESIDE: Final = frozenset({"policy"})
+"""What stands beside a run's revision once, and in no state of it."""
 POLICIES: Final = 2_000
 """How many policies are kept as they were read; their runs share them."""
 
@@ -37,7 +38,7 @@ def experiment_row(run: Experiment) -> ExperimentRow:
 
 def state_of(run: Experiment) -> str:
     """Return where a run stands; its policy stands once, beside its revision, and not in every state."""
-    return written(run, without=_BESIDE)
+    return written(run, without=BESIDE)
 
 
 def revision_row(run: Experiment, digest: str, text: str) -> RevisionRow:
